@@ -1,0 +1,96 @@
+#include "policy/controller.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace mortar::policy {
+namespace {
+
+constexpr double kForgetAt = 2000;  // chosen: requests after which old ones count half
+constexpr double kMinControls = 8;  // chosen: fewer say nothing
+constexpr double kRaise = 0.04;     // chosen: caution rises ten times as fast as it falls
+constexpr double kLower = 0.004;
+constexpr int kRecent = 20;
+
+}  // namespace
+
+void Controller::Sums::Add(double x) {
+  if (n >= kForgetAt) {
+    n /= 2;
+    sum /= 2;
+    squares /= 2;
+  }
+  n += 1;
+  sum += x;
+  squares += x * x;
+}
+
+double Controller::Sums::variance_of_mean() const {
+  if (n < 2) return 0;
+  const double m = mean();
+  return std::max(0.0, squares / n - m * m) / (n - 1);
+}
+
+MeasuredSlowdown Controller::Measured() const {
+  MeasuredSlowdown measured;
+  if (controls_.n < kMinControls || treated_.n < kMinControls || controls_.mean() <= 0) return measured;
+  const double ratio = treated_.mean() / controls_.mean();
+  // Delta method for a ratio of independent means.
+  const double relative = treated_.variance_of_mean() / (treated_.mean() * treated_.mean()) +
+                          controls_.variance_of_mean() / (controls_.mean() * controls_.mean());
+  const double half = 1.96 * ratio * std::sqrt(relative);
+  return {true, ratio - 1, ratio - 1 - half, ratio - 1 + half};
+}
+
+double Controller::ModelledSlowdown() const {
+  const double base = treated_.sum - harm_total_;
+  return base > 0 ? harm_total_ / base : 0;
+}
+
+void Controller::UpdateScale() {
+  const MeasuredSlowdown measured = Measured();
+  const double model = ModelledSlowdown();
+  scale_ = 1;
+  if (!measured.known) return;
+  const double floor = std::max(model, limit_ / 20);  // a model of almost zero cannot be scaled
+  if (measured.low > model) scale_ = std::min(20.0, measured.low / floor);
+  if (measured.high < model) scale_ = std::max(0.5, std::max(0.0, measured.high) / floor);
+}
+
+void Controller::OnRequest(std::int64_t request_ns, std::int64_t harm_ns, bool control) {
+  const auto request = static_cast<double>(request_ns);
+  const auto harm = static_cast<double>(harm_ns);
+  if (control) {
+    controls_.Add(request);
+  } else {
+    if (treated_.n >= kForgetAt) harm_total_ /= 2;
+    treated_.Add(request);
+    harm_total_ += harm;
+  }
+  UpdateScale();
+
+  harm_[static_cast<std::size_t>(next_)] = harm;
+  base_[static_cast<std::size_t>(next_)] = std::max(0.0, request - harm);
+  next_ = (next_ + 1) % kWindow;
+  filled_ = std::min(filled_ + 1, kWindow);
+
+  double window_harm = 0;
+  double window_base = 0;
+  double recent_harm = 0;
+  double recent_base = 0;
+  for (int i = 0; i < filled_; ++i) {
+    const auto at = static_cast<std::size_t>((next_ - 1 - i + kWindow) % kWindow);
+    window_harm += harm_[at];
+    window_base += base_[at];
+    if (i < kRecent) {
+      recent_harm += harm_[at];
+      recent_base += base_[at];
+    }
+  }
+  const double aim = limit_ * kAim;
+  exhausted_ = window_harm * scale_ > aim * window_base;
+  const double recent = recent_base > 0 ? recent_harm * scale_ / recent_base : 0;
+  caution_ = std::clamp(caution_ + (recent > 0.7 * aim ? kRaise : -kLower), 0.0, 0.95);
+}
+
+}  // namespace mortar::policy

@@ -1,0 +1,70 @@
+// The controller behind --max-slowdown: how cautious a holder is in what it offers to fillers.
+//
+// It acts on the modelled harm, scaled by what the control requests measured. One owner (a lane); called at
+// the end of a request. Pure: time and randomness come from the caller.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+namespace mortar::policy {
+
+// Mean request time with fills over mean without, minus 1, from the control requests, with its 95 % interval.
+struct MeasuredSlowdown {
+  bool known = false;
+  double mean = 0;
+  double low = 0;
+  double high = 0;
+};
+
+class Controller {
+ public:
+  static constexpr int kWindow = 100;            // requests over which the limit is kept
+  static constexpr double kControlShare = 0.02;  // design: about 2 % of requests run with fills withheld
+  static constexpr double kAim = 0.8;  // chosen: share of the limit aimed at; the rest absorbs surprise
+
+  explicit Controller(double limit = 0.02) : limit_(limit) {}
+  void set_limit(double limit) { limit_ = limit; }
+  double limit() const { return limit_; }
+
+  // A request of `request_ns` ended; `harm_ns` of it is modelled delay by fills. `control`: fills were
+  // withheld.
+  void OnRequest(std::int64_t request_ns, std::int64_t harm_ns, bool control);
+
+  // 0: bold (medians, no margin) … 1: nothing is offered.
+  double caution() const { return exhausted_ ? 1.0 : caution_; }
+  // The window has used up its allowance: the next request is to run without fills.
+  bool exhausted() const { return exhausted_; }
+  // Decides whether the next request is a control; `uniform` in [0, 1).
+  bool NextIsControl(double uniform) const { return uniform < kControlShare; }
+
+  MeasuredSlowdown Measured() const;
+  // What modelled harm is multiplied by before it is compared with the limit; 1 until the measurement
+  // disagrees with the model beyond its interval, then as much as the interval's nearer end demands, within
+  // [0.5, 20].
+  double scale() const { return scale_; }
+  double ModelledSlowdown() const;  // over all treated requests, unscaled
+
+ private:
+  struct Sums {
+    double n = 0, sum = 0, squares = 0;
+    void Add(double x);
+    double mean() const { return n > 0 ? sum / n : 0; }
+    double variance_of_mean() const;
+  };
+  void UpdateScale();
+
+  double limit_;
+  double caution_ = 0.3;  // chosen: start careful
+  bool exhausted_ = false;
+  double scale_ = 1;
+  std::array<double, kWindow> harm_{};
+  std::array<double, kWindow> base_{};
+  int next_ = 0;
+  int filled_ = 0;
+  Sums treated_;
+  Sums controls_;
+  double harm_total_ = 0;
+};
+
+}  // namespace mortar::policy

@@ -1,0 +1,75 @@
+#include "policy/controller.h"
+
+#include <gtest/gtest.h>
+
+#include "base/random.h"
+
+namespace mortar::policy {
+namespace {
+
+TEST(ControllerTest, HarmAboveTheLimitStopsFillsUntilTheWindowRecovers) {
+  Controller controller(0.02);
+  for (int i = 0; i < 20; ++i) controller.OnRequest(1'050'000, 50'000, false);
+  EXPECT_TRUE(controller.exhausted());
+  EXPECT_EQ(controller.caution(), 1.0);
+  int until = 0;
+  while (controller.exhausted() && until < 500) {
+    controller.OnRequest(1'000'000, 0, false);
+    ++until;
+  }
+  // 20 requests of 5 % within a window at 0.8 × 2 % = 1.6 %: 1000 / 1.6 = 62.5 requests, so 43 quiet ones.
+  EXPECT_EQ(until, 43);
+}
+
+TEST(ControllerTest, NoHarmMakesItBold) {
+  Controller controller(0.02);
+  for (int i = 0; i < 200; ++i) controller.OnRequest(1'000'000, 0, false);
+  EXPECT_EQ(controller.caution(), 0.0);
+}
+
+TEST(ControllerTest, WindowKeepsTheLimitWhateverTheFillsWouldDo) {
+  // Fills cost 4 % when offered at all; the window mean must stay at or under the limit.
+  Controller controller(0.01);
+  base::Random random(1);
+  double harms[2000];
+  for (double& harm : harms) {
+    const double cost = controller.exhausted() ? 0 : 0.08 * random.Uniform();
+    harm = cost;
+    controller.OnRequest(static_cast<std::int64_t>(1e6 * (1 + cost)), static_cast<std::int64_t>(1e6 * cost),
+                         false);
+  }
+  for (int end = 120; end <= 2000; ++end) {
+    double sum = 0;
+    for (int i = end - 100; i < end; ++i) sum += harms[i];
+    EXPECT_LE(sum / 100, 0.01) << end;
+  }
+}
+
+TEST(ControllerTest, MeasurementAboveTheModelScalesIt) {
+  Controller controller(0.02);
+  base::Random random(2);
+  for (int i = 0; i < 1000; ++i) {
+    const bool control = controller.NextIsControl(random.Uniform());
+    const double noise = 1 + 0.002 * (random.Uniform() - 0.5);
+    // The model sees 0.5 %, the truth is 3 %.
+    const double request = 1e6 * noise * (control ? 1.0 : 1.03);
+    controller.OnRequest(static_cast<std::int64_t>(request), control ? 0 : 5000, control);
+  }
+  const MeasuredSlowdown measured = controller.Measured();
+  ASSERT_TRUE(measured.known);
+  EXPECT_NEAR(measured.mean, 0.03, 0.002);
+  EXPECT_GT(measured.low, 0.025);
+  EXPECT_NEAR(controller.ModelledSlowdown(), 0.005, 0.0005);
+  EXPECT_NEAR(controller.scale(), 6, 0.8);
+  EXPECT_TRUE(controller.exhausted());
+}
+
+TEST(ControllerTest, AFewControlsSayNothing) {
+  Controller controller;
+  for (int i = 0; i < 7; ++i) controller.OnRequest(1'000'000, 0, true);
+  for (int i = 0; i < 100; ++i) controller.OnRequest(2'000'000, 0, false);
+  EXPECT_FALSE(controller.Measured().known);
+}
+
+}  // namespace
+}  // namespace mortar::policy

@@ -1,0 +1,60 @@
+#include "policy/policy.h"
+
+#include <algorithm>
+
+#include "policy/rule.h"
+
+namespace mortar::policy {
+namespace {
+
+struct Entry {
+  model::PolicyId id;
+  Verdict (*below)(const View&, const Ask&);  // somebody above is active
+  std::int64_t turn_quanta;                   // how long equals' turns are; 0: equals do not take turns
+};
+
+constexpr Entry kRegistry[] = {
+    {model::PolicyId::kShare, DecideShare, 0},       {model::PolicyId::kExclusive, DecideExclusive, 10},
+    {model::PolicyId::kPriority, DecidePriority, 1}, {model::PolicyId::kFikit, DecideFikit, 1},
+    {model::PolicyId::kFill, DecideFill, 1},
+};
+
+const Entry& Find(model::PolicyId id) {
+  for (const Entry& entry : kRegistry) {
+    if (entry.id == id) return entry;
+  }
+  return kRegistry[0];  // an unknown number on the board: fail open
+}
+
+std::int64_t EndIfNow(const View& view, const Ask& ask) {
+  return std::max({view.now_ns, ask.own_until_ns, view.fill_until_ns}) + Length(ask);
+}
+
+}  // namespace
+
+bool UsesOfflineMeans(model::PolicyId id) { return id == model::PolicyId::kFikit; }
+
+Verdict Decide(const View& view, const Ask& ask) {
+  if (view.settings.off) return {Action::kGo, Reason::kOff, view.now_ns, 0};
+  const Entry& entry = Find(view.settings.policy);
+  Verdict verdict;
+  std::int64_t wake_at = 0;
+  if (AnyAbove(view, ask)) {
+    verdict = entry.below(view, ask);
+  } else if (entry.turn_quanta == 0) {
+    verdict = DecideShare(view, ask);
+  } else if (!WithinBound(view, ask)) {
+    verdict = {Action::kWait, Reason::kInFlight, 0,
+               ask.own_until_ns - std::max<std::int64_t>(0, view.settings.in_flight_bound_ns - Length(ask))};
+  } else if (EqualsTurn(view, ask, entry.turn_quanta * view.settings.quantum_ns, &wake_at)) {
+    verdict = {Action::kWait, Reason::kEqualsTurn, 0, wake_at};
+  } else {
+    verdict = {Action::kGo, Reason::kNobodyAbove, EndIfNow(view, ask), 0};
+  }
+  if (verdict.action == Action::kWait) {
+    verdict.wake_at_ns = std::clamp(verdict.wake_at_ns, view.now_ns + 1, view.now_ns + kLongestSleepNs);
+  }
+  return verdict;
+}
+
+}  // namespace mortar::policy

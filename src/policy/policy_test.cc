@@ -1,0 +1,147 @@
+// One table of situations over every policy.
+#include "policy/policy.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <string>
+
+namespace mortar::policy {
+namespace {
+
+constexpr std::int64_t kUs = 1000;
+constexpr std::int64_t kNow = 1'000'000 * kUs;
+
+struct Case {
+  const char* name;
+  std::function<void(View&, Ask&)> arrange;
+  // Expected action for share, exclusive, priority, fikit, fill.
+  Action expected[5];
+};
+
+constexpr Action G = Action::kGo;
+constexpr Action F = Action::kFill;
+constexpr Action W = Action::kWait;
+
+Peer Holder() {
+  return {.slot = 0,
+          .priority = 0,
+          .last_activity_ns = kNow - 10 * kUs,
+          .busy_until_ns = kNow - 10 * kUs,
+          .next_submit_ns = kNow + 500 * kUs};
+}
+
+const Case kCases[] = {
+    {"alone", [](View& v, Ask&) { v.count = 0; }, {G, G, G, G, G}},
+    {"holder in a gap that fits", [](View&, Ask&) {}, {G, W, F, F, F}},
+    {"gap too short", [](View& v, Ask&) { v.peers[0].next_submit_ns = kNow + 100 * kUs; }, {G, W, F, W, W}},
+    {"gap too short, but slack",
+     [](View& v, Ask&) {
+       v.peers[0].next_submit_ns = kNow + 100 * kUs;
+       v.peers[0].latest_free_ns = kNow + 400 * kUs;
+     },
+     {G, W, F, W, F}},
+    {"holder on the device, gap behind it fits",
+     [](View& v, Ask&) {
+       v.peers[0].busy_until_ns = kNow + 100 * kUs;
+       v.peers[0].next_submit_ns = kNow + 600 * kUs;
+     },
+     {G, W, W, F, F}},
+    {"holder on the device, no gap behind it",
+     [](View& v, Ask&) {
+       v.peers[0].busy_until_ns = kNow + 100 * kUs;
+       v.peers[0].next_submit_ns = kNow + 110 * kUs;
+     },
+     {G, W, W, W, W}},
+    {"holder waits beyond its prediction",
+     [](View& v, Ask&) {
+       v.peers[0].doing = Doing::kWaiting;
+       v.peers[0].next_submit_ns = kNow + 50 * kUs;
+     },
+     {G, W, W, W, W}},
+    {"holder idle for long",
+     [](View& v, Ask&) {
+       v.peers[0].last_activity_ns = kNow - 60'000 * kUs;
+       v.peers[0].busy_until_ns = 0;
+     },
+     {G, G, G, G, G}},
+    {"holder stands still with work claimed",
+     [](View& v, Ask&) {
+       v.peers[0].last_activity_ns = kNow - 100'000 * kUs;
+       v.peers[0].busy_until_ns = kNow + 5'000'000 * kUs;
+     },
+     {G, G, G, G, G}},
+    {"holder held by Mortar itself",
+     [](View& v, Ask&) { v.peers[0].doing = Doing::kGated; },
+     {G, G, G, G, G}},
+    {"only a lower client active", [](View& v, Ask&) { v.peers[0].priority = 9; }, {G, G, G, G, G}},
+    {"own work in flight reaches the bound, nobody above",
+     [](View& v, Ask& a) {
+       v.count = 0;
+       a.own_until_ns = kNow + 150 * kUs;
+     },
+     {G, W, W, W, W}},
+    {"own work in flight reaches the bound, gap fits",
+     [](View& v, Ask& a) {
+       v.peers[0].next_submit_ns = kNow + 900 * kUs;
+       a.own_until_ns = kNow + 150 * kUs;
+     },
+     {G, W, W, F, W}},
+    {"length unknown, assumed length fits",
+     [](View&, Ask& a) {
+       a.length_ns = 0;
+       a.assumed_length_ns = 100 * kUs;
+     },
+     {G, W, F, W, F}},
+    {"switched off",
+     [](View& v, Ask&) {
+       v.settings.off = true;
+       v.peers[0].next_submit_ns = 0;
+     },
+     {G, G, G, G, G}},
+    {"control request", [](View& v, Ask&) { v.peers[0].withheld = true; }, {G, W, F, W, W}},
+};
+
+TEST(PolicyTest, EveryCaseUnderEveryPolicy) {
+  for (const Case& c : kCases) {
+    for (std::size_t p = 0; p < 5; ++p) {
+      View view;
+      view.now_ns = kNow;
+      view.count = 1;
+      view.peers[0] = Holder();
+      view.settings.policy = model::kPolicies[p];
+      Ask ask{.priority = 5, .length_ns = 144 * kUs};
+      c.arrange(view, ask);
+      const Verdict verdict = Decide(view, ask);
+      EXPECT_EQ(static_cast<int>(verdict.action), static_cast<int>(c.expected[p]))
+          << c.name << ", " << model::PolicyName(view.settings.policy) << ": " << ReasonName(verdict.reason);
+      if (verdict.action == Action::kWait) {
+        EXPECT_GT(verdict.wake_at_ns, kNow) << c.name;
+        EXPECT_LE(verdict.wake_at_ns, kNow + kLongestSleepNs) << c.name;
+      }
+    }
+  }
+}
+
+TEST(PolicyTest, UnknownPolicyNumberFailsOpen) {
+  View view;
+  view.now_ns = kNow;
+  view.count = 1;
+  view.peers[0] = Holder();
+  view.settings.policy = static_cast<model::PolicyId>(77);
+  EXPECT_EQ(Decide(view, {.priority = 5, .length_ns = 10'000'000'000}).action, Action::kGo);
+}
+
+TEST(PolicyTest, MiddlePriorityIsHolderForLowerAndFillerForHigher) {
+  View view;
+  view.now_ns = kNow;
+  view.count = 1;
+  view.peers[0] = Holder();
+  view.peers[0].priority = 3;
+  view.peers[0].next_submit_ns = kNow + 10 * kUs;
+  EXPECT_EQ(Decide(view, {.priority = 2, .length_ns = 144 * kUs}).action, Action::kGo);
+  EXPECT_EQ(Decide(view, {.priority = 4, .length_ns = 144 * kUs}).action, Action::kWait);
+}
+
+}  // namespace
+}  // namespace mortar::policy

@@ -1,0 +1,139 @@
+#include "policy/rule.h"
+
+#include <algorithm>
+
+namespace mortar::policy {
+namespace {
+
+constexpr std::int64_t kNever = INT64_MAX / 4;
+constexpr std::int64_t kPollNs = 20'000;  // chosen: how soon to look again where no instant is foretold,
+constexpr std::int64_t kPollShare = 8;    // or after this share of the silence so far, if that is longer
+
+}  // namespace
+
+const char* ReasonName(Reason reason) {
+  switch (reason) {
+    case Reason::kNobodyAbove:
+      return "nobody above";
+    case Reason::kShared:
+      return "shared";
+    case Reason::kFits:
+      return "fits";
+    case Reason::kInFlight:
+      return "in flight";
+    case Reason::kEqualsTurn:
+      return "equal's turn";
+    case Reason::kHolderBusy:
+      return "holder busy";
+    case Reason::kNoGap:
+      return "no gap";
+    case Reason::kBetterPlaced:
+      return "better placed waits";
+    case Reason::kWithheld:
+      return "withheld";
+    case Reason::kExclusive:
+      return "exclusive";
+    case Reason::kOff:
+      return "off";
+  }
+  return "unknown";
+}
+
+std::int64_t ActiveUntil(const Peer& peer) {
+  const std::int64_t heard = std::max(peer.last_activity_ns, peer.busy_until_ns) + peer.idle_after_ns;
+  return std::min(heard, peer.last_activity_ns + kStandstillNs);
+}
+
+bool AnyAbove(const View& view, const Ask& ask) {
+  for (int i = 0; i < view.count; ++i) {
+    if (IsAbove(view.peers[static_cast<std::size_t>(i)], ask, view.now_ns)) return true;
+  }
+  return false;
+}
+
+std::int64_t Cost(const Settings& settings, std::int64_t length_ns) {
+  const std::int64_t switches = settings.mode == model::DeviceMode::kSliced ? 2 * settings.switch_cost_ns : 0;
+  return length_ns + switches + settings.margin_ns;
+}
+
+std::int64_t BusyUntil(const Peer& peer, std::int64_t now_ns) {
+  return peer.doing == Doing::kWaiting ? std::max(peer.busy_until_ns, now_ns) : peer.busy_until_ns;
+}
+
+std::int64_t Limit(const Peer& peer, std::int64_t now_ns, bool slack, bool again) {
+  if (peer.next_submit_ns == 0) return 0;
+  const bool has_slack = slack && peer.latest_free_ns != 0;
+  const std::int64_t limit = has_slack ? peer.latest_free_ns : peer.next_submit_ns;
+  if (peer.doing == Doing::kWaiting) {
+    // Its kernel outlasts the prediction: everything after it moves along.
+    return limit + std::max<std::int64_t>(0, now_ns - peer.busy_until_ns);
+  }
+  if (now_ns < peer.next_submit_ns) return limit;
+  // The gap outlived its prediction.
+  if (!again || peer.foretold_gap_ns == 0) return has_slack ? limit : 0;
+  const std::int64_t began = std::max(peer.busy_until_ns, peer.last_activity_ns);
+  const std::int64_t next = began + peer.foretold_gap_ns;
+  return std::max(limit + (next - peer.next_submit_ns), std::int64_t{0});
+}
+
+bool WithinBound(const View& view, const Ask& ask) {
+  const std::int64_t in_flight = ask.own_until_ns - view.now_ns;
+  if (in_flight <= 0) return true;
+  return ask.length_ns > 0 && in_flight + ask.length_ns <= view.settings.in_flight_bound_ns;
+}
+
+Chance FindChance(const View& view, const Ask& ask, bool slack, bool again) {
+  Chance chance;
+  chance.start_ns = std::max(view.now_ns, view.fill_until_ns);
+  chance.limit_ns = kNever;
+  std::int64_t next_event = kNever;
+  std::int64_t last_heard = 0;
+  bool withheld = false;
+  for (int i = 0; i < view.count; ++i) {
+    const Peer& peer = view.peers[static_cast<std::size_t>(i)];
+    if (!IsAbove(peer, ask, view.now_ns)) continue;
+    const std::int64_t busy = BusyUntil(peer, view.now_ns);
+    chance.start_ns = std::max(chance.start_ns, busy);
+    chance.limit_ns = std::min(chance.limit_ns, Limit(peer, view.now_ns, slack, again));
+    if (busy > view.now_ns) next_event = std::min(next_event, busy);
+    if (peer.next_submit_ns > view.now_ns) next_event = std::min(next_event, peer.next_submit_ns);
+    last_heard = std::max(last_heard, peer.last_activity_ns);
+    withheld |= peer.withheld;
+  }
+  chance.end_ns = chance.start_ns + Length(ask);
+  chance.fits = !withheld && chance.start_ns + Cost(view.settings, Length(ask)) <= chance.limit_ns;
+  chance.reason = withheld ? Reason::kWithheld : chance.fits ? Reason::kFits : Reason::kNoGap;
+  if (next_event == kNever)
+    next_event = view.now_ns + std::max(kPollNs, (view.now_ns - last_heard) / kPollShare);
+  chance.wake_at_ns = next_event;
+  return chance;
+}
+
+bool BetterPlacedWaits(const View& view, const Ask& ask, const Chance& chance) {
+  const std::int64_t mine = Length(ask);
+  for (int i = 0; i < view.count; ++i) {
+    const Peer& peer = view.peers[static_cast<std::size_t>(i)];
+    if (peer.doing != Doing::kGated || peer.pending_length_ns <= 0) continue;
+    if (peer.wake_at_ns + kOverdueNs < view.now_ns) continue;
+    if (chance.start_ns + Cost(view.settings, peer.pending_length_ns) > chance.limit_ns) continue;
+    if (peer.priority < ask.priority) return true;
+    if (peer.priority == ask.priority && peer.pending_length_ns > mine) return true;
+  }
+  return false;
+}
+
+bool EqualsTurn(const View& view, const Ask& ask, std::int64_t quantum_ns, std::int64_t* wake_at_ns) {
+  for (int i = 0; i < view.count; ++i) {
+    const Peer& peer = view.peers[static_cast<std::size_t>(i)];
+    if (peer.priority != ask.priority || !IsActive(peer, view.now_ns)) continue;
+    const bool waits = peer.doing == Doing::kGated && peer.wake_at_ns + kOverdueNs >= view.now_ns;
+    const bool on_device = peer.busy_until_ns > view.now_ns;
+    if (!waits && !on_device) continue;
+    if (ask.served_ns <= peer.served_ns + static_cast<std::uint64_t>(quantum_ns)) continue;
+    *wake_at_ns = std::clamp(peer.busy_until_ns, view.now_ns + kPollNs, view.now_ns + quantum_ns);
+    return true;
+  }
+  return false;
+}
+
+}  // namespace mortar::policy

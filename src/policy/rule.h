@@ -1,0 +1,65 @@
+// The pieces that policies share: who is active, when the device is free, until when it must be free again,
+// whose turn it is. Pure functions of a View.
+#pragma once
+
+#include <cstdint>
+
+#include "policy/view.h"
+
+namespace mortar::policy {
+
+// Active = submitted, waited or had device work less than `idle_after` ago; but never after kStandstillNs
+// without any activity (principle 4: time heals; a stopped or dead holder loses its force).
+std::int64_t ActiveUntil(const Peer& peer);
+inline bool IsActive(const Peer& peer, std::int64_t now_ns) { return now_ns < ActiveUntil(peer); }
+
+// A client above the asker whose waits and submits count now: active, of higher priority, not itself held by
+// Mortar.
+inline bool IsAbove(const Peer& peer, const Ask& ask, std::int64_t now_ns) {
+  return peer.priority < ask.priority && peer.doing != Doing::kGated && IsActive(peer, now_ns);
+}
+bool AnyAbove(const View& view, const Ask& ask);
+
+inline std::int64_t Length(const Ask& ask) {
+  return ask.length_ns > 0 ? ask.length_ns : ask.assumed_length_ns;
+}
+
+// What one fill of `length_ns` takes from the device: itself, the margin, and the way there and back where
+// contexts take turns (design: twice the switch cost).
+std::int64_t Cost(const Settings& settings, std::int64_t length_ns);
+
+// When the device will have done everything that is known to be on it for `peer`. While a peer waits past its
+// predicted completion, that is "now": its kernel takes longer than foreseen.
+std::int64_t BusyUntil(const Peer& peer, std::int64_t now_ns);
+
+// Until when the device must be free again so that `peer` does not notice. `slack`: use latest_free where
+// known; else its next submit, which is FIKIT's rule. When the predicted submit did not come, the prediction
+// is made again among the gaps that lasted as long (`again`); when there is none, nothing may start.
+std::int64_t Limit(const Peer& peer, std::int64_t now_ns, bool slack, bool again);
+
+// In-flight rule: own work in flight plus `length` stays within the bound, or nothing of one's own is in
+// flight. In-flight work is a prediction that time alone brings to zero, never an uncompleted event (an event
+// may be completed by the very thread that waits here).
+bool WithinBound(const View& view, const Ask& ask);
+
+struct Chance {
+  bool fits = false;
+  Reason reason = Reason::kNoGap;
+  std::int64_t start_ns = 0;
+  std::int64_t end_ns = 0;      // of the fill alone, without margin
+  std::int64_t limit_ns = 0;    // the tightest limit among those above
+  std::int64_t wake_at_ns = 0;  // when to look again if it does not fit
+};
+// The rule: start + cost <= limit for every client above. Gap-only where `slack` is false.
+Chance FindChance(const View& view, const Ask& ask, bool slack, bool again);
+
+// BestPrioFit: is another waiting client better placed for [start, limit): higher priority, or the same
+// priority and longer, and does it fit? Reconstructed: FIKIT names "best priority fit"; how it orders equals
+// is our reading.
+bool BetterPlacedWaits(const View& view, const Ask& ask, const Chance& chance);
+
+// Equals take turns by device time (deficit round robin): true if the asker has had `quantum` more than an
+// equal that has work waiting or on the device. *wake_at is then when to look again.
+bool EqualsTurn(const View& view, const Ask& ask, std::int64_t quantum_ns, std::int64_t* wake_at_ns);
+
+}  // namespace mortar::policy

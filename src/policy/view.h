@@ -1,0 +1,97 @@
+// What a decision is made from: the other clients of a device as one client sees them at one instant.
+//
+// Plain values, filled by src/client from the board or by the simulator from its own state. Pure data;
+// instants are nanoseconds on any one clock. Nothing here blocks, allocates or reads a clock.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "model/model.h"
+
+namespace mortar::policy {
+
+inline constexpr int kMaxPeers = 64;
+
+// Design: a client whose counters stand still this long is not active under any policy.
+inline constexpr std::int64_t kStandstillNs = 100'000'000;
+// Design: a waiting client whose wake-up is overdue by this much no longer comes first.
+inline constexpr std::int64_t kOverdueNs = 50'000;
+
+enum class Doing : std::uint8_t { kRunning, kWaiting, kGated };
+
+// One other client, its lanes merged (see Merge in client/snapshot.h).
+struct Peer {
+  int slot = 0;
+  int priority = model::kLowestPriority;
+  Doing doing = Doing::kRunning;
+  bool withheld = false;  // its present request is a control: nobody may fill
+  std::int64_t last_activity_ns = 0;
+  std::int64_t idle_after_ns = 5'000'000;
+  std::int64_t busy_until_ns = 0;   // the device has work of it until then (predicted)
+  std::int64_t next_submit_ns = 0;  // predicted; 0: not known, then it has no gaps
+  std::int64_t latest_free_ns = 0;  // the device must be free again by then; 0: no slack known, only the gap
+  std::int64_t foretold_gap_ns =
+      0;  // whole gap expected, given how long it has lasted; 0: no such experience
+  std::int64_t pending_length_ns = 0;  // kGated: length of what waits
+  std::int64_t wake_at_ns = 0;         // kGated
+  std::uint64_t served_ns = 0;         // device time had, weighted; equals take turns by it
+};
+
+struct Settings {
+  model::PolicyId policy = model::PolicyId::kFill;
+  model::DeviceMode mode = model::DeviceMode::kFifo;
+  bool off = false;
+  std::int64_t switch_cost_ns = 0;
+  std::int64_t in_flight_bound_ns = 200'000;  // design: harmless in replay; 1 ms cost up to 15 %
+  std::int64_t margin_ns = 0;
+  std::int64_t quantum_ns = 2'000'000;  // chosen: equals' turns (`exclusive`: ten times as long)
+};
+
+struct View {
+  std::int64_t now_ns = 0;
+  std::int64_t fill_until_ns = 0;  // the last claim on the board, 0 if past or absent
+  Settings settings;
+  int count = 0;
+  std::array<Peer, kMaxPeers> peers;  // active slots but the asker's; only [0, count) is set
+};
+
+// What the asking client wants to submit.
+struct Ask {
+  int priority = model::kLowestPriority;
+  std::int64_t length_ns = 0;          // predicted device time; 0: not known
+  std::int64_t assumed_length_ns = 0;  // used in its place where length_ns is 0
+  std::int64_t own_until_ns = 0;       // when the asker's own submits in flight end, as predicted
+  std::int64_t waiting_since_ns = 0;   // 0: first look
+  std::uint64_t served_ns = 0;
+};
+
+enum class Action : std::uint8_t {
+  kGo,    // submit now; nobody above is active
+  kFill,  // submit now, as a fill: first claim the device until `until_ns`
+  kWait,  // look again at `wake_at_ns`, or when the board changes
+};
+
+enum class Reason : std::uint8_t {
+  kNobodyAbove,
+  kShared,
+  kFits,
+  kInFlight,    // own work in flight reaches the bound
+  kEqualsTurn,  // an equal has had less device time
+  kHolderBusy,
+  kNoGap,         // too long for what is left of the gap or slack
+  kBetterPlaced,  // another waiting client comes first
+  kWithheld,
+  kExclusive,
+  kOff,
+};
+const char* ReasonName(Reason reason);
+
+struct Verdict {
+  Action action = Action::kGo;
+  Reason reason = Reason::kNobodyAbove;
+  std::int64_t until_ns = 0;    // kGo and kFill: when the submit will have run, as predicted
+  std::int64_t wake_at_ns = 0;  // kWait
+};
+
+}  // namespace mortar::policy
