@@ -1,0 +1,60 @@
+"""Runs clang-tidy over our sources as the compile database builds them. Prints findings; exit code 1 if there are any.
+
+Usage: lint.py [--jobs N] COMPILE_COMMANDS [PART_OF_A_PATH…]
+
+Tests and benchmarks are checked too, but without the path-sensitive analyzer: on them it spends most of its time in
+the macros of the test framework."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+LIGHT = ("_test.cc", "_bench.cc", "_fuzz.cc")
+
+
+def check(build, source):
+    command = ["clang-tidy", "--quiet", "-p", build]
+    if source.endswith(LIGHT):
+        command.append("--checks=-clang-analyzer-*")
+    done = subprocess.run([*command, source], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # "N warnings generated" is about what was suppressed in other people's headers.
+    errors = [line for line in done.stderr.splitlines() if "warnings generated" not in line and
+              "warning generated" not in line]
+    return done.returncode, done.stdout + "\n".join(errors)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("database")
+    parser.add_argument("only", nargs="*")
+    arguments = parser.parse_args()
+    with open(arguments.database, encoding="utf-8") as file:
+        sources = {os.path.normpath(os.path.join(entry["directory"], entry["file"])) for entry in json.load(file)}
+    root = os.getcwd() + os.sep
+    sources = sorted(source for source in sources
+                     if source.startswith(root) and "/generated/" not in source and os.path.exists(source)
+                     and not source.startswith(root + "build")
+                     and (not arguments.only or any(part in source for part in arguments.only)))
+    # The longest first, so that no core waits for the other at the end.
+    sources.sort(key=os.path.getsize, reverse=True)
+    start, failed = time.monotonic(), 0
+    with ThreadPoolExecutor(arguments.jobs) as pool:
+        checks = pool.map(lambda source: check(os.path.dirname(arguments.database), source), sources)
+        for number, (source, (code, text)) in enumerate(zip(sources, checks), 1):
+            name = source.removeprefix(root)
+            print(f"lint: {number}/{len(sources)} {name}", file=sys.stderr)
+            if code != 0:
+                failed += 1
+                print(text)
+    print(f"lint: {len(sources) - failed} files passed, {failed} failed in {time.monotonic() - start:.0f} s",
+          file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
