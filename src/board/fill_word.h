@@ -9,8 +9,8 @@ namespace mortar::board {
 
 struct FillWord {
   int slot = 0;
-  std::uint32_t sequence = 0;   // modulo 1024
-  std::int64_t until_ns = 0;    // rounded up to 64 ns
+  std::uint32_t sequence = 0;  // modulo 1024
+  std::int64_t until_ns = 0;   // rounded up to 64 ns
 };
 
 constexpr std::uint64_t PackFill(const FillWord& word) {
