@@ -1,5 +1,5 @@
-// MORTAR_CHECK: for our own mistakes, never reachable from input. Active in debug builds alone: a library that
-// loads into other people's programs must not abort them (design, principle 6).
+// MORTAR_CHECK: for our own mistakes, never reachable from input. Active in debug builds alone: a library
+// that loads into other people's programs must not abort them (design, principle 6).
 #pragma once
 
 #include <cassert>

@@ -12,8 +12,8 @@ struct Pair {
   std::int64_t ns;
 };
 
-// A counter value and the monotonic time at the same instant: the tightest of several tries, so that an interrupt
-// between the two reads does not skew the scale.
+// A counter value and the monotonic time at the same instant: the tightest of several tries, so that an
+// interrupt between the two reads does not skew the scale.
 Pair ReadPair() {
   Pair best{};
   std::uint64_t best_width = ~std::uint64_t{0};
@@ -58,8 +58,8 @@ ClockScale MeasureClock(std::int64_t over_ns) {
       scale.shift = 32;
       scale.multiplier = static_cast<std::uint64_t>(
           (static_cast<UInt128>(static_cast<std::uint64_t>(last.ns - first.ns)) << 32) / ticks);
-      scale.base = last.counter -
-                   static_cast<std::uint64_t>((static_cast<UInt128>(kSecond) << 32) / scale.multiplier);
+      scale.base =
+          last.counter - static_cast<std::uint64_t>((static_cast<UInt128>(kSecond) << 32) / scale.multiplier);
       return scale;
     }
   }

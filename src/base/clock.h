@@ -1,7 +1,7 @@
 // Turning a raw counter into nanoseconds: the arithmetic behind the board's clock. Pure but for ReadCounter.
 //
-// The raw counter is the invariant TSC on x86-64 and the virtual counter on AArch64. Every process on a board uses
-// the one scale that stands in the board's header, so processes cannot drift apart.
+// The raw counter is the invariant TSC on x86-64 and the virtual counter on AArch64. Every process on a board
+// uses the one scale that stands in the board's header, so processes cannot drift apart.
 #pragma once
 
 #include <time.h>
@@ -36,8 +36,8 @@ inline std::uint64_t ReadCounter() {
 #endif
 }
 
-// True where the counter ticks at one rate for ever, on all cores alike (CPUID 0x80000007 on x86-64; always on
-// AArch64).
+// True where the counter ticks at one rate for ever, on all cores alike (CPUID 0x80000007 on x86-64; always
+// on AArch64).
 bool CounterIsInvariant();
 
 // ns = (counter - base) * multiplier >> shift. With kMonotonic: CLOCK_MONOTONIC ns - base.
@@ -56,8 +56,8 @@ struct ClockScale {
   }
 };
 
-// Measures the counter against CLOCK_MONOTONIC for `over_ns` (blocking; default 10 ms: error below 10 ppm) and
-// returns a scale whose zero is `now - 1 s`, so that no instant is zero, the mark for "absent".
+// Measures the counter against CLOCK_MONOTONIC for `over_ns` (blocking; default 10 ms: error below 10 ppm)
+// and returns a scale whose zero is `now - 1 s`, so that no instant is zero, the mark for "absent".
 ClockScale MeasureClock(std::int64_t over_ns = 10'000'000);
 
 }  // namespace mortar::base

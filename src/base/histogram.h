@@ -1,8 +1,8 @@
 // Small log-scale histogram of durations in nanoseconds, from which any quantile can be read.
 //
-// Eight buckets an octave (a bucket is 9 % wide), 256 ns … 17 s; what is outside falls in the end buckets. When a
-// bucket would overflow, or every `kDecayAt` samples, all counts are halved: old behaviour fades.
-// One writer; readers of another thread need their own ordering. Not for exact statistics.
+// Eight buckets an octave (a bucket is 9 % wide), 256 ns … 17 s; what is outside falls in the end buckets.
+// When a bucket would overflow, or every `kDecayAt` samples, all counts are halved: old behaviour fades. One
+// writer; readers of another thread need their own ordering. Not for exact statistics.
 #pragma once
 
 #include <algorithm>
@@ -54,7 +54,8 @@ class Histogram {
       if (here > 0 && below + here >= target) {
         const std::int64_t low = b == 0 ? 0 : LowerBound(b);
         const auto width = static_cast<double>(LowerBound(b + 1) - low);
-        const auto value = low + static_cast<std::int64_t>(width * std::clamp((target - below) / here, 0.0, 1.0));
+        const auto value =
+            low + static_cast<std::int64_t>(width * std::clamp((target - below) / here, 0.0, 1.0));
         return std::max(value, at_least_ns);
       }
       below += here;

@@ -37,7 +37,8 @@ class Fd {
 class Mapping {
  public:
   Mapping() = default;
-  Mapping(void* address, std::size_t size) : address_(address == MAP_FAILED ? nullptr : address), size_(size) {}
+  Mapping(void* address, std::size_t size)
+      : address_(address == MAP_FAILED ? nullptr : address), size_(size) {}
   Mapping(Mapping&& other) noexcept
       : address_(std::exchange(other.address_, nullptr)), size_(std::exchange(other.size_, 0)) {}
   Mapping& operator=(Mapping&& other) noexcept {

@@ -4,11 +4,16 @@ namespace mortar::model {
 
 std::string_view PolicyName(PolicyId id) {
   switch (id) {
-    case PolicyId::kShare: return "share";
-    case PolicyId::kExclusive: return "exclusive";
-    case PolicyId::kPriority: return "priority";
-    case PolicyId::kFikit: return "fikit";
-    case PolicyId::kFill: return "fill";
+    case PolicyId::kShare:
+      return "share";
+    case PolicyId::kExclusive:
+      return "exclusive";
+    case PolicyId::kPriority:
+      return "priority";
+    case PolicyId::kFikit:
+      return "fikit";
+    case PolicyId::kFill:
+      return "fill";
   }
   return "unknown";
 }
@@ -22,9 +27,12 @@ std::optional<PolicyId> FindPolicy(std::string_view name) {
 
 std::string_view DeviceModeName(DeviceMode mode) {
   switch (mode) {
-    case DeviceMode::kFifo: return "fifo";
-    case DeviceMode::kSliced: return "sliced";
-    case DeviceMode::kMerged: return "merged";
+    case DeviceMode::kFifo:
+      return "fifo";
+    case DeviceMode::kSliced:
+      return "sliced";
+    case DeviceMode::kMerged:
+      return "merged";
   }
   return "unknown";
 }

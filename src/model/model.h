@@ -1,5 +1,5 @@
-// Words that every part shares: priorities, device modes, policy numbers. Values are part of the board's layout:
-// append, never renumber.
+// Words that every part shares: priorities, device modes, policy numbers. Values are part of the board's
+// layout: append, never renumber.
 #pragma once
 
 #include <cstdint>

@@ -1,0 +1,100 @@
+#include "predict/kernels.h"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+namespace mortar::predict {
+namespace {
+
+constexpr std::int64_t kLongestSampleNs = 60'000'000'000;
+constexpr std::uint64_t kOftenUntil = 8;
+constexpr std::uint64_t kWarmUntil = 64;
+constexpr std::uint32_t kSplitNeeds = 24;  // samples before two modes are believed
+constexpr double kSplitRatio = 2.0;        // chosen: ninth against first decile
+
+}  // namespace
+
+KernelTable::KernelTable()
+    : entries_(new (std::nothrow) Entry[kSlots]()), kernels_(new (std::nothrow) Kernel[kCapacity]) {}
+
+KernelTable::~KernelTable() {
+  delete[] entries_;
+  delete[] kernels_;
+}
+
+Kernel* KernelTable::Find(model::KernelId id) const {
+  if (entries_ == nullptr) return nullptr;
+  for (std::size_t probe = id % kSlots;; probe = (probe + 1) % kSlots) {
+    // Pairs with the release store in FindOrAdd: the kernel behind the id is whole.
+    const model::KernelId seen = entries_[probe].id.load(std::memory_order_acquire);
+    if (seen == id) return entries_[probe].kernel.load(std::memory_order_relaxed);
+    if (seen == 0) return nullptr;
+  }
+}
+
+Kernel* KernelTable::FindOrAdd(model::KernelId id, std::string_view name) {
+  if (Kernel* known = Find(id)) return known;
+  const std::lock_guard lock(mutex_);
+  if (Kernel* known = Find(id)) return known;
+  const std::size_t count = count_.load(std::memory_order_relaxed);
+  if (count >= kCapacity || kernels_ == nullptr || entries_ == nullptr) return nullptr;
+  Kernel& kernel = kernels_[count];
+  kernel.id = id;
+  const std::size_t length = std::min(name.size(), sizeof kernel.name - 1);
+  std::memcpy(kernel.name, name.data(), length);
+  std::size_t probe = id % kSlots;
+  while (entries_[probe].id.load(std::memory_order_relaxed) != 0) probe = (probe + 1) % kSlots;
+  entries_[probe].kernel.store(&kernel, std::memory_order_relaxed);
+  entries_[probe].id.store(id, std::memory_order_release);  // pairs with Find
+  count_.store(count + 1, std::memory_order_release);       // pairs with size()
+  return &kernel;
+}
+
+bool KernelTable::WantSample(Kernel& kernel, bool record) const {
+  // Threads may race here: a sample more or less, nothing worse.
+  const std::int32_t left = kernel.until_sample.load(std::memory_order_relaxed);
+  if (left > 0 && !record) {
+    kernel.until_sample.store(left - 1, std::memory_order_relaxed);
+    return false;
+  }
+  return true;
+}
+
+void KernelTable::Refresh(Kernel& kernel) {
+  if (kernel.durations.total() == 0) return;
+  const std::int64_t median = std::max<std::int64_t>(1, kernel.durations.Quantile(0.5));
+  kernel.duration_ns.store(median, std::memory_order_relaxed);
+  kernel.length_ns.store(std::max(median, kernel.durations.Quantile(0.9)), std::memory_order_relaxed);
+  if (kernel.durations.total() >= kSplitNeeds) {
+    const auto low = static_cast<double>(kernel.durations.Quantile(0.1));
+    const auto high = static_cast<double>(kernel.durations.Quantile(0.9));
+    if (high > kSplitRatio * low) kernel.split.store(true, std::memory_order_relaxed);
+  }
+}
+
+void KernelTable::AddSample(Kernel& kernel, std::int64_t device_ns, bool record) {
+  if (device_ns < 0 || device_ns > kLongestSampleNs) return;
+  const std::lock_guard lock(mutex_);
+  kernel.durations.Add(device_ns);
+  ++kernel.samples;
+  const std::int32_t pause = kernel.samples < kOftenUntil ? 0 : kernel.samples < kWarmUntil ? 15 : 127;
+  kernel.until_sample.store(pause, std::memory_order_relaxed);
+  Refresh(kernel);
+  if (record) {
+    kernel.recorded_n += 1;
+    kernel.recorded_duration += static_cast<double>(device_ns);
+    kernel.offline_duration_ns.store(static_cast<std::int64_t>(kernel.recorded_duration / kernel.recorded_n),
+                                     std::memory_order_relaxed);
+  }
+}
+
+void KernelTable::AddRecordedGap(Kernel& kernel, std::int64_t gap_ns) {
+  const std::lock_guard lock(mutex_);
+  kernel.recorded_gap_n += 1;
+  kernel.recorded_gap += static_cast<double>(std::max<std::int64_t>(0, gap_ns));
+  kernel.offline_gap_ns.store(static_cast<std::int64_t>(kernel.recorded_gap / kernel.recorded_gap_n),
+                              std::memory_order_relaxed);
+}
+
+}  // namespace mortar::predict

@@ -1,0 +1,78 @@
+// What is known of each kernel identity: device time, learned from samples while the program runs, and
+// FIKIT's offline means where the program was recorded.
+//
+// Find is lock-free and may run in any thread; a new identity and every sample take a mutex (first launches
+// and sampled launches only). Kernels are never removed; a table that is full answers "unknown".
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <string_view>
+
+#include "base/histogram.h"
+#include "model/kernel_id.h"
+
+namespace mortar::predict {
+
+struct Kernel {
+  model::KernelId id = 0;
+  char name[64] = {};  // cut, NUL-terminated; for reports
+
+  // Read on the submit path of any thread; written under the table's mutex.
+  std::atomic<std::int64_t> duration_ns{0};  // median; 0: not yet sampled
+  std::atomic<std::int64_t> length_ns{0};    // 0.9 quantile: what a filler is charged (design)
+  std::atomic<std::int32_t> until_sample{0};
+  std::atomic<bool> split{false};  // durations prove bimodal: scalar arguments become part of the identity
+
+  // Offline means (mortar profile record), for `fikit`. 0: not recorded.
+  std::atomic<std::int64_t> offline_duration_ns{0};
+  std::atomic<std::int64_t> offline_gap_ns{0};
+
+  // Under the table's mutex.
+  base::Histogram durations;
+  std::uint64_t samples = 0;
+  double recorded_n = 0, recorded_duration = 0, recorded_gap_n = 0, recorded_gap = 0;
+};
+
+class KernelTable {
+ public:
+  static constexpr std::size_t kCapacity = 8192;  // chosen: real programs use hundreds to a few thousand
+
+  KernelTable();
+  ~KernelTable();
+  KernelTable(const KernelTable&) = delete;
+  KernelTable& operator=(const KernelTable&) = delete;
+
+  // The kernel of `id`, or null if it was never added. Lock-free, no allocation.
+  Kernel* Find(model::KernelId id) const;
+  // Find, or add under `name`. Null if the table is full.
+  Kernel* FindOrAdd(model::KernelId id, std::string_view name);
+
+  // Is this launch to be timed? Often at first and rarely later: the first 8, then 1 in 16 until 64 samples,
+  // then 1 in 128 (design: sampled, FIKIT needs a separate measuring run). `record`: always.
+  bool WantSample(Kernel& kernel, bool record) const;
+  // The device time of one launch, nanoseconds. Ignores what is negative or above one minute.
+  void AddSample(Kernel& kernel, std::int64_t device_ns, bool record);
+  // Recording run: the gap that followed one launch on the device.
+  void AddRecordedGap(Kernel& kernel, std::int64_t gap_ns);
+
+  std::size_t size() const { return count_.load(std::memory_order_acquire); }
+  Kernel& at(std::size_t i) const { return kernels_[i]; }  // REQUIRES: i < size()
+  std::mutex& mutex() const { return mutex_; }
+  // Recomputes what the submit path reads. REQUIRES: the mutex held.
+  static void Refresh(Kernel& kernel);
+
+ private:
+  static constexpr std::size_t kSlots = kCapacity * 2;
+  struct Entry {
+    std::atomic<model::KernelId> id;
+    std::atomic<Kernel*> kernel;
+  };
+  Entry* entries_ = nullptr;   // kSlots, open addressing, linear probing
+  Kernel* kernels_ = nullptr;  // kCapacity
+  std::atomic<std::size_t> count_{0};
+  mutable std::mutex mutex_;
+};
+
+}  // namespace mortar::predict

@@ -1,0 +1,227 @@
+#include "predict/lane.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "base/hash.h"
+
+namespace mortar::predict {
+namespace {
+
+constexpr std::int64_t kGuessNs = 100'000;           // chosen: length of a kernel of which nothing is known
+constexpr std::int64_t kSeveralForNs = 100'000'000;  // chosen: a second stream counts as active that long
+constexpr std::uint32_t kLearnAlways = 16;           // repetitions; later one in four
+constexpr std::uint64_t kLongSegment = 512;          // longer segments learn one in eight
+constexpr std::int64_t kMarginNs = 50'000;           // chosen: at full caution, beside a quarter of the gap
+constexpr std::uint64_t kBoundaryEvery = 256;  // submits without a wait after which a period is looked for
+
+}  // namespace
+
+LanePredictor::LanePredictor(KernelTable& kernels, std::uint64_t seed)
+    : kernels_(kernels), random_(seed), log_(new Entry[kLog]()) {}
+
+std::int64_t LanePredictor::Margin(std::int64_t gap_ns) const {
+  return static_cast<std::int64_t>(caution_ * static_cast<double>(gap_ns / 4 + kMarginNs));
+}
+
+Forecast LanePredictor::OnSubmit(const Submission& s) {
+  const std::int64_t now = s.now_ns;
+  const bool waited = returned_ != 0;
+  const std::uint64_t id = s.kernel != nullptr ? s.kernel->id : 1;
+  Entry& e = entry(++sequence_);
+  e.place = book_.Advance((id << 1 | (waited ? 1U : 0U)) | (std::uint64_t{1} << 63));
+  const std::int64_t known = s.kernel != nullptr ? s.kernel->duration_ns.load(std::memory_order_relaxed) : 0;
+  e.duration = known != 0 ? known : kGuessNs;
+  unknown_in_flight_ = known == 0 || (unknown_in_flight_ && !waited);
+  e.submitted = now;
+  undisturbed_ = std::max(undisturbed_, now) + e.duration;
+  disturbed_ = std::max({disturbed_, now, s.fill_until_ns}) + e.duration;
+  e.undisturbed = undisturbed_;
+  e.disturbed = disturbed_;
+  e.returned = returned_;
+  e.wait_base = wait_base_;
+  e.wait_depth = wait_depth_;
+  e.kernel = s.kernel;
+
+  if (s.stream != stream_) {
+    if (stream_ != 0) several_until_ = now + kSeveralForNs;
+    stream_ = s.stream;
+  }
+  several_streams_ = !s.ordered || now < several_until_;
+
+  const bool starts = book_.AtStart();
+  if (starts) {
+    if (period_began_ != 0) periods_.Add(now - period_began_);
+    period_began_ = now;
+    if (++laps_ % 16 == 4) {
+      book_.ChooseStart();
+      period_ns_ = periods_.count() > 0 ? periods_.Quantile(0.5) : 0;
+    }
+  }
+  ended_ = requests_.OnSubmit(now, returned_, starts && book_.period() > 1);
+  returned_ = 0;
+  if (sequence_ - segment_ >= kLog / 2) {
+    Learn(0, /*with_slack=*/false);
+    segment_ = sequence_;
+  }
+  if ((waited || sequence_ % kBoundaryEvery == 0) && book_.Unsettled() && book_.Search()) {
+    for (std::uint64_t i = std::min(learned_gaps_, sequence_); i <= sequence_; ++i)
+      entry(i).place.position = nullptr;
+  }
+  return AfterSubmit(e, s);
+}
+
+Forecast LanePredictor::AfterSubmit(const Entry& e, const Submission& s) {
+  Forecast forecast;
+  forecast.busy_until_ns = disturbed_;
+  forecast.withheld = requests_.withheld();
+  if (s.offline) {
+    // FIKIT: the mean gap that followed this kernel when it was recorded, on the device, after its mean
+    // duration.
+    const std::int64_t gap =
+        s.kernel != nullptr ? s.kernel->offline_gap_ns.load(std::memory_order_relaxed) : 0;
+    if (gap > 0) forecast.next_submit_ns = disturbed_ + gap;
+    return forecast;
+  }
+  const Step* step = e.place.Best();
+  if (step == nullptr || unknown_in_flight_ || caution_ >= 1) return forecast;
+  forecast.ladder = step->ladder;
+  std::int64_t base = s.now_ns;
+  if (step->waits && step->depth < sequence_ && step->depth < kLog) {
+    base = std::max(base, entry(sequence_ - step->depth).disturbed);
+  }
+  const std::int64_t margin = Margin(step->gap_ns);
+  forecast.next_submit_ns = base + std::max<std::int64_t>(0, step->gap_ns - margin);
+  if (step == e.place.position && SlackUsable(*step)) {
+    forecast.latest_free_ns = s.now_ns + std::max<std::int64_t>(1, step->slack_ns - margin);
+  }
+  return forecast;
+}
+
+Forecast LanePredictor::OnWaitReturn(std::int64_t now, std::uint64_t covered) {
+  const bool known = covered != kNothing && covered <= sequence_ && sequence_ - covered < kLog;
+  if (!known || sequence_ == 0) {
+    returned_ = now;
+    wait_base_ = now;
+    wait_depth_ = 0;
+    return AfterWait(now);
+  }
+  const Entry& last = entry(covered);
+  const std::int64_t undisturbed_end = std::max(wait_enter_, last.undisturbed);
+  const std::int64_t disturbed_end = std::max(wait_enter_, last.disturbed);
+  const std::int64_t harm = std::clamp<std::int64_t>(
+      now - undisturbed_end, 0, std::max<std::int64_t>(0, disturbed_end - undisturbed_end));
+  returned_ = now;
+  wait_base_ = std::max(entry(sequence_).submitted, last.undisturbed);
+  wait_depth_ = static_cast<std::uint32_t>(sequence_ - covered);
+
+  Learn(undisturbed_end, !unknown_in_flight_);
+  if (covered == sequence_) {
+    undisturbed_ = std::min(undisturbed_, now);
+    disturbed_ = std::min(disturbed_, now);
+    unknown_in_flight_ = false;
+  } else if (now > disturbed_end) {
+    // The device is later than the model: what is still on it moves along.
+    undisturbed_ += now - disturbed_end;
+    disturbed_ += now - disturbed_end;
+  }
+  segment_ = sequence_ + 1;
+  ended_ = requests_.OnWaitReturn(now, harm);
+  return AfterWait(now);
+}
+
+Forecast LanePredictor::AfterWait(std::int64_t now) {
+  Forecast forecast;
+  forecast.busy_until_ns = std::max(disturbed_, now);
+  forecast.withheld = requests_.withheld();
+  if (sequence_ == 0 || unknown_in_flight_ || caution_ >= 1) return forecast;
+  const Entry& e = entry(sequence_);
+  const Step* step = e.place.Best();
+  if (step == nullptr || !step->waits || step->gap_after_wait.count() < Step::kReady) return forecast;
+  forecast.ladder = step->ladder;
+  const std::int64_t margin = Margin(step->gap_after_wait_ns);
+  forecast.next_submit_ns = now + std::max<std::int64_t>(0, step->gap_after_wait_ns - margin);
+  const Step* next = book_.Next();
+  if (next != nullptr && step == e.place.position && SlackUsable(*next)) {
+    const std::int64_t slack = step->gap_after_wait_ns + next->slack_ns - next->duration_ns;
+    forecast.latest_free_ns = now + std::max<std::int64_t>(1, slack - margin);
+  }
+  return forecast;
+}
+
+void LanePredictor::LearnGap(std::uint64_t sequence) {
+  Entry& e = entry(sequence);
+  const Entry& next = entry(sequence + 1);
+  const bool waited = next.returned != 0;
+  const std::int64_t gap = next.submitted - (waited ? next.wait_base : e.submitted);
+  const std::int64_t silence = next.submitted - (waited ? next.returned : std::max(e.submitted, e.disturbed));
+  const double quantile = 0.5 - 0.45 * caution_;
+  for (Step* step : {e.place.position, e.place.context, e.place.single}) {
+    if (step == nullptr) continue;
+    if (step->waits != waited) {
+      step->waits = waited;
+      step->gap = Recent{};
+      step->gap_after_wait = Recent{};
+    }
+    step->depth = next.wait_depth;
+    step->gap.Add(gap);
+    if (waited) step->gap_after_wait.Add(silence);
+    ++step->learned;
+    step->gap_ns = step->gap.Quantile(quantile);
+    if (waited) step->gap_after_wait_ns = step->gap_after_wait.Quantile(quantile);
+    step->ladder = GapLadders::ClassOf(waited ? step->gap_after_wait_ns : step->gap_ns, waited);
+  }
+  if (recording_ && e.kernel != nullptr) {
+    kernels_.AddRecordedGap(*e.kernel, next.submitted - std::max(e.submitted, e.undisturbed));
+  }
+}
+
+void LanePredictor::LearnSlack(Entry& e, std::int64_t slack_ns) {
+  Step* step = e.place.position;
+  if (step == nullptr) return;
+  step->duration_ns = e.duration;
+  step->slack.Add(slack_ns);
+  step->slack_ns = step->slack.Quantile(0.5 - 0.45 * caution_);
+}
+
+void LanePredictor::Learn(std::int64_t wait_end, bool with_slack) {
+  // Gaps first: each needs the submit after it, so the newest one's stays open until the next round.
+  const std::uint64_t oldest = sequence_ >= kLog ? sequence_ - kLog + 1 : 1;
+  const bool long_segment = sequence_ - segment_ > kLongSegment;
+  for (std::uint64_t i = std::max(learned_gaps_, oldest); i < sequence_; ++i) {
+    const Entry& e = entry(i);
+    const Entry& next = entry(i + 1);
+    const bool waited = next.returned != 0;
+    const std::int64_t silence =
+        next.submitted - (waited ? next.returned : std::max(e.submitted, e.disturbed));
+    const Step* step = e.place.Best();
+    if (silence > 0) {
+      const std::uint8_t ladder = step != nullptr ? step->ladder : GapLadders::ClassOf(silence, waited);
+      if (ladders_.Add(ladder, silence)) changed_ladders_ |= 1U << ladder;
+    }
+    const bool seasoned = step != nullptr && step == e.place.position && step->learned > kLearnAlways;
+    if (seasoned && !recording_ && random_.Next() % (long_segment ? 8 : 4) != 0) continue;
+    LearnGap(i);
+  }
+  learned_gaps_ = std::max(sequence_, std::uint64_t{1});
+  if (!with_slack) return;
+  std::int64_t after = 0;  // device time submitted after the one looked at
+  for (std::uint64_t i = sequence_; i >= segment_ && i >= oldest; --i) {
+    Entry& e = entry(i);
+    const Step* step = e.place.position;
+    const bool seasoned = step != nullptr && step->slack.count() > kLearnAlways;
+    if (!seasoned || random_.Next() % (long_segment ? 8 : 4) == 0) {
+      LearnSlack(e, std::max<std::int64_t>(0, wait_end - e.submitted - after));
+    }
+    after += e.duration;
+  }
+}
+
+int LanePredictor::TakeChangedLadder() {
+  if (changed_ladders_ == 0) return -1;
+  const int ladder = std::countr_zero(changed_ladders_);
+  changed_ladders_ &= changed_ladders_ - 1;
+  return ladder;
+}
+
+}  // namespace mortar::predict

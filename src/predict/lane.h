@@ -1,0 +1,134 @@
+// What one submitting thread will do next, and what fills have cost it: the predictor and the harm account of
+// a lane.
+//
+// Pure: the caller gives the time. One owner (the thread). OnSubmit costs a few tens of nanoseconds and takes
+// no memory; learning happens at waits.
+//
+// Two models of the device run side by side (design: Harm): H, as if no fill had ever run, H = max(H, t) + d,
+// and D, with fills, D = max(D, t, fill_until) + d. At a wait entered at w that returns at r and covers a
+// submit with H and D,
+//     undisturbed return T = max(w, H);   harm = clamp(r - T, 0, max(w, D) - T).
+// The slack of a submit at t is T - t - (device time submitted after it and before that wait): latest_free =
+// t + slack.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "base/random.h"
+#include "predict/kernels.h"
+#include "predict/ladder.h"
+#include "predict/request.h"
+#include "predict/steps.h"
+
+namespace mortar::predict {
+
+// What a lane lets others know.
+struct Forecast {
+  std::int64_t busy_until_ns = 0;
+  std::int64_t next_submit_ns = 0;  // 0: not known, nobody may fill
+  std::int64_t latest_free_ns = 0;  // 0: no slack known, only the gap
+  std::uint8_t ladder = 0;
+  bool withheld = false;
+};
+
+struct Submission {
+  Kernel* kernel = nullptr;  // null: unknown and not to be learned
+  std::int64_t now_ns = 0;
+  std::int64_t fill_until_ns = 0;  // of clients below; 0: none
+  std::uint64_t stream = 0;        // queue or stream
+  bool ordered = true;             // false: an out-of-order queue
+  bool offline = false;            // forecast from FIKIT's offline means
+};
+
+class LanePredictor {
+ public:
+  LanePredictor(KernelTable& kernels, std::uint64_t seed);
+
+  // The thread is about to submit. Returns what to publish; `last_sequence()` then names this submit.
+  Forecast OnSubmit(const Submission& submission);
+  std::uint64_t last_sequence() const { return sequence_; }
+
+  void OnWaitEnter(std::int64_t now_ns) { wait_enter_ = now_ns; }
+  // The wait returned; it covered submits up to `covered` (kNothing: none of this lane's).
+  static constexpr std::uint64_t kNothing = 0;
+  Forecast OnWaitReturn(std::int64_t now_ns, std::uint64_t covered);
+
+  // The program looks at completion in ways that no wait shows (callbacks, polling): there is no slack, only
+  // gaps.
+  void OnInvisibleWait() { slack_allowed_ = false; }
+
+  // A request ended in the last OnSubmit or OnWaitReturn: take it, tell the controller, and say through
+  // PlanNext and set_caution how the next ones are to run. `valid` false: none did.
+  RequestTracker::Ended TakeEnded() { return std::exchange(ended_, {}); }
+  bool has_ended() const { return ended_.valid; }
+  void PlanNext(bool control) { requests_.PlanNext(control); }
+  // 0: offer what is foretold (medians, no margin) … 1: offer nothing. See policy::Controller::caution.
+  void set_caution(double caution) { caution_ = caution; }
+  const GapLadders& ladders() const { return ladders_; }
+  // A ladder whose lengths changed since the last call, or -1. For publishing, a few a wait.
+  int TakeChangedLadder();
+  std::uint32_t period_submits() const { return book_.period(); }
+  std::int64_t period_ns() const { return period_ns_; }
+  // Recording run (mortar profile record): gaps go to the kernels' offline means.
+  void set_recording(bool on) { recording_ = on; }
+
+ private:
+  struct Entry {
+    std::int64_t submitted = 0;
+    std::int64_t undisturbed = 0;  // H after it
+    std::int64_t disturbed = 0;    // D after it
+    std::int64_t duration = 0;
+    std::int64_t returned = 0;   // the wait before it returned then; 0: none
+    std::int64_t wait_base = 0;  // max(the last submit before that wait, H of what it covered)
+    std::uint32_t wait_depth = 0;
+    Kernel* kernel = nullptr;
+    StepBook::Place place;
+  };
+  static constexpr std::uint64_t kLog = 4096;
+  Entry& entry(std::uint64_t sequence) { return log_[sequence % kLog]; }
+
+  Forecast AfterSubmit(const Entry& now, const Submission& submission);
+  Forecast AfterWait(std::int64_t now_ns);
+  void Learn(std::int64_t wait_end, bool with_slack);
+  void LearnGap(std::uint64_t sequence);
+  void LearnSlack(Entry& e, std::int64_t slack_ns);
+  bool SlackUsable(const Step& step) const {
+    return slack_allowed_ && !several_streams_ && step.slack_ready();
+  }
+  std::int64_t Margin(std::int64_t gap_ns) const;
+
+  KernelTable& kernels_;
+  StepBook book_;
+  RequestTracker requests_;
+  GapLadders ladders_;
+  base::Random random_;
+  RequestTracker::Ended ended_;
+  double caution_ = 0;
+  std::unique_ptr<Entry[]> log_;
+
+  std::uint64_t sequence_ = 0;      // of the newest submit; the first is 1
+  std::uint64_t segment_ = 1;       // first submit since the last wait returned
+  std::uint64_t learned_gaps_ = 1;  // gaps after submits below this are learned
+  std::int64_t undisturbed_ = 0;    // H
+  std::int64_t disturbed_ = 0;      // D
+  std::int64_t wait_enter_ = 0;
+  std::int64_t returned_ = 0;  // of a wait since the newest submit; 0: none
+  std::int64_t wait_base_ = 0;
+  std::uint32_t wait_depth_ = 0;
+  std::uint64_t stream_ = 0;
+  std::int64_t several_until_ = 0;
+  std::int64_t period_began_ = 0;
+  std::int64_t period_ns_ = 0;
+  Recent periods_;
+  std::uint32_t laps_ = 0;
+  std::uint32_t changed_ladders_ = 0;  // bitmap
+  bool several_streams_ = false;
+  bool unknown_in_flight_ = false;
+  bool slack_allowed_ = true;
+  bool recording_ = false;
+};
+
+}  // namespace mortar::predict

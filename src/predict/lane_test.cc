@@ -1,0 +1,254 @@
+// A little program is played against the predictor; expectations are arithmetic on its schedule.
+#include "predict/lane.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace mortar::predict {
+namespace {
+
+constexpr std::int64_t kUs = 1000;
+
+class LaneTest : public testing::Test {
+ protected:
+  Kernel* Make(int id, std::int64_t duration_us) {
+    Kernel* kernel = kernels_.FindOrAdd(static_cast<model::KernelId>(id), "k" + std::to_string(id));
+    for (int i = 0; i < 10; ++i) kernels_.AddSample(*kernel, duration_us * kUs, false);
+    // Buckets are 9 % wide; the test wants exact arithmetic.
+    kernel->duration_ns = duration_us * kUs;
+    return kernel;
+  }
+  Forecast Submit(Kernel* kernel) {
+    const Forecast f =
+        lane_.OnSubmit({.kernel = kernel, .now_ns = now_, .fill_until_ns = fill_until_, .stream = 1});
+    device_ = std::max({device_, now_, fill_until_}) + kernel->duration_ns;
+    fill_until_ = 0;
+    Account();
+    return f;
+  }
+  Forecast Wait() {
+    lane_.OnWaitEnter(now_);
+    now_ = std::max(now_, device_);
+    const Forecast f = lane_.OnWaitReturn(now_, lane_.last_sequence());
+    Account();
+    return f;
+  }
+  // Feeds ended requests to sums; every `controls_every_`th is followed by a planned control.
+  void Account() {
+    const RequestTracker::Ended ended = lane_.TakeEnded();
+    if (!ended.valid) return;
+    ++(ended.control ? controls_ : requests_);
+    harm_ += ended.harm_ns;
+    if (controls_every_ > 0 && requests_ % controls_every_ == 0 && !ended.control) lane_.PlanNext(true);
+  }
+
+  KernelTable kernels_;
+  LanePredictor lane_{kernels_, 1};
+  std::int64_t now_ = 1'000'000'000;
+  std::int64_t device_ = 0;
+  std::int64_t fill_until_ = 0;
+  int requests_ = 0;
+  int controls_ = 0;
+  int controls_every_ = 0;
+  std::int64_t harm_ = 0;
+};
+
+TEST_F(LaneTest, BlockingAfterEveryKernelLatestFreeIsTheNextSubmit) {
+  Kernel* k = Make(7, 185);
+  Forecast after_wait;
+  for (int i = 0; i < 200; ++i) {
+    Submit(k);
+    after_wait = Wait();
+    now_ += 500 * kUs;
+  }
+  EXPECT_EQ(after_wait.next_submit_ns, now_);
+  EXPECT_EQ(after_wait.latest_free_ns, now_);
+  const Forecast f = Submit(k);
+  EXPECT_EQ(f.busy_until_ns, now_ + 185 * kUs);
+  EXPECT_EQ(f.next_submit_ns, now_ + 685 * kUs);
+}
+
+TEST_F(LaneTest, AsynchronousSlackIsTheWaitsReturnMinusWorkToCome) {
+  Kernel* k = Make(7, 185);
+  Kernel* last = Make(8, 100);
+  for (int request = 0; request < 60; ++request) {
+    for (int i = 0; i < 20; ++i) {
+      const Forecast f = Submit(i == 19 ? last : k);
+      if (request == 59) {
+        // Kernel i is submitted at i·685 us; the last (100 us) at 19·685; the wait returns at 19·685 + 100.
+        const std::int64_t end = now_ + (19 - i) * 685 * kUs + 100 * kUs;
+        const std::int64_t to_come = i == 19 ? 0 : (18 - i) * 185 * kUs + 100 * kUs;
+        EXPECT_EQ(f.latest_free_ns, end - to_come) << i;
+        if (i < 19) {
+          EXPECT_EQ(f.next_submit_ns, now_ + 685 * kUs) << i;
+        }
+      }
+      if (i < 19) now_ += 685 * kUs;
+    }
+    const Forecast after = Wait();
+    now_ += 2000 * kUs;
+    if (request == 59) {
+      EXPECT_EQ(after.next_submit_ns, now_);
+      EXPECT_EQ(after.latest_free_ns, now_ + (19 * 685 + 100) * kUs - (19 * 185 + 100) * kUs);
+    }
+  }
+  EXPECT_EQ(lane_.period_submits(), 20U);
+  EXPECT_NEAR(static_cast<double>(lane_.period_ns()), (19 * 685 + 100 + 2000) * 1e3, 1e3);
+}
+
+TEST_F(LaneTest, HarmIsTheDelayByFillsAndNoMore) {
+  Kernel* k = Make(7, 185);
+  for (int i = 0; i < 40; ++i) {
+    Submit(k);
+    Wait();
+    now_ += 500 * kUs;
+  }
+  harm_ = 0;
+  // A fill keeps the device 60 us into each of the next twenty kernels.
+  for (int i = 0; i < 21; ++i) {
+    fill_until_ = i < 20 ? now_ + 60 * kUs : 0;
+    Submit(k);
+    Wait();
+    now_ += i == 19 ? 50'000 * kUs : 500 * kUs;  // silence: the request ends
+  }
+  EXPECT_EQ(harm_, 20 * 60 * kUs);
+}
+
+TEST_F(LaneTest, WaitThatIsLateForAnotherReasonIsNotHarm) {
+  Kernel* k = Make(7, 185);
+  for (int i = 0; i < 100; ++i) {
+    Submit(k);
+    device_ += 300 * kUs;  // the kernel took longer by itself
+    Wait();
+    now_ += i % 20 == 19 ? 50'000 * kUs : 500 * kUs;
+  }
+  EXPECT_GT(requests_, 0);
+  EXPECT_EQ(harm_, 0);
+}
+
+TEST_F(LaneTest, AsynchronousHolderIsNotHarmedByFillsThatItsSlackAbsorbs) {
+  Kernel* k = Make(7, 185);
+  for (int request = 0; request < 10; ++request) {
+    for (int i = 0; i < 20; ++i) {
+      if (i > 0 && i < 10) fill_until_ = now_ + 100 * kUs;
+      Submit(k);
+      now_ += 685 * kUs;
+    }
+    Wait();
+    now_ += 2000 * kUs;
+  }
+  EXPECT_GT(requests_, 0);
+  EXPECT_EQ(harm_, 0);
+}
+
+TEST_F(LaneTest, UnknownKernelOffersNothing) {
+  Kernel* k = Make(7, 185);
+  for (int i = 0; i < 40; ++i) {
+    Submit(k);
+    Wait();
+    now_ += 500 * kUs;
+  }
+  Kernel* fresh = kernels_.FindOrAdd(99, "fresh");
+  EXPECT_EQ(Submit(fresh).next_submit_ns, 0);
+}
+
+TEST_F(LaneTest, SecondStreamTakesTheSlackAwayAndLeavesTheGap) {
+  Kernel* k = Make(7, 185);
+  for (int i = 0; i < 100; ++i) {
+    Submit(k);
+    Wait();
+    now_ += 500 * kUs;
+  }
+  EXPECT_NE(Submit(k).latest_free_ns, 0);
+  Wait();
+  now_ += 500 * kUs;
+  const Forecast f = lane_.OnSubmit({.kernel = k, .now_ns = now_, .stream = 2});
+  EXPECT_EQ(f.latest_free_ns, 0);
+  EXPECT_NE(f.next_submit_ns, 0);
+}
+
+TEST_F(LaneTest, InvisibleWaitsTakeTheSlackAway) {
+  Kernel* k = Make(7, 185);
+  for (int i = 0; i < 100; ++i) {
+    Submit(k);
+    Wait();
+    now_ += 500 * kUs;
+  }
+  lane_.OnInvisibleWait();
+  EXPECT_EQ(Submit(k).latest_free_ns, 0);
+}
+
+TEST_F(LaneTest, PipelinedProgramGapsStartFromWhatItsWaitCovers) {
+  // Submit n, then wait for n-1: the device never idles for long; the next submit follows the wait at once.
+  Kernel* k = Make(7, 200);
+  std::int64_t ends[2] = {0, 0};
+  Forecast f;
+  for (int i = 0; i < 100; ++i) {
+    f = Submit(k);
+    ends[0] = ends[1];
+    ends[1] = device_;
+    if (i > 0) {
+      lane_.OnWaitEnter(now_);
+      now_ = std::max(now_, ends[0]);
+      lane_.OnWaitReturn(now_, lane_.last_sequence() - 1);
+    }
+    now_ += 10 * kUs;
+  }
+  // The wait after the next submit covers its predecessor, which ends one kernel before the device is idle.
+  EXPECT_NEAR(static_cast<double>(f.busy_until_ns - f.next_submit_ns), 190e3, 1e3);
+}
+
+TEST_F(LaneTest, OfflineMeansDriveFikit) {
+  Kernel* k = Make(7, 185);
+  k->offline_gap_ns = 321 * kUs;
+  const Forecast f = lane_.OnSubmit({.kernel = k, .now_ns = now_, .stream = 1, .offline = true});
+  EXPECT_EQ(f.next_submit_ns, now_ + (185 + 321) * kUs);
+  EXPECT_EQ(f.latest_free_ns, 0);
+}
+
+TEST_F(LaneTest, RecordingYieldsMeanGaps) {
+  Kernel* k = Make(7, 185);
+  lane_.set_recording(true);
+  for (int i = 0; i < 100; ++i) {
+    Submit(k);
+    Wait();
+    now_ += (i % 2 == 0 ? 400 : 600) * kUs;
+  }
+  EXPECT_NEAR(static_cast<double>(k->offline_gap_ns), 500e3, 5e3);
+}
+
+TEST_F(LaneTest, ControlIsTheSecondOfTwoRequestsWithoutFills) {
+  Kernel* a = Make(7, 185);
+  Kernel* b = Make(8, 50);
+  controls_every_ = 50;
+  int withheld = 0;
+  for (int request = 0; request < 1000; ++request) {
+    withheld += Submit(a).withheld ? 1 : 0;
+    now_ += 20 * kUs;
+    Submit(b);
+    Wait();
+    now_ += 3000 * kUs;
+  }
+  // One round is 50 treated requests, one to clear the device (its first submit is already under way when it
+  // is planned) and one control.
+  EXPECT_NEAR(controls_, 1000 / 52, 1);
+  EXPECT_NEAR(withheld, controls_, 1);
+}
+
+TEST_F(LaneTest, FullCautionOffersNothingAndSomeCautionLess) {
+  Kernel* k = Make(7, 185);
+  for (int i = 0; i < 100; ++i) {
+    Submit(k);
+    Wait();
+    now_ += 500 * kUs;
+  }
+  lane_.set_caution(0.5);
+  const Forecast half = Submit(k);
+  EXPECT_EQ(half.next_submit_ns, now_ + 685 * kUs - (500 / 4 + 50) * kUs / 2);
+  lane_.set_caution(1);
+  EXPECT_EQ(Wait().next_submit_ns, 0);
+}
+
+}  // namespace
+}  // namespace mortar::predict

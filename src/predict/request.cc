@@ -1,0 +1,44 @@
+#include "predict/request.h"
+
+#include <algorithm>
+
+namespace mortar::predict {
+
+RequestTracker::Ended RequestTracker::Close() {
+  Ended ended;
+  if (began_ != 0 && waits_ > 0 && last_return_ > began_) {
+    const bool control = withhold_ == 1;
+    // The first of a withheld pair is neither control nor treated.
+    ended = {withhold_ != 2, last_return_ - began_, harm_, control};
+    if (withhold_ > 0) --withhold_;
+  }
+  began_ = 0;
+  harm_ = 0;
+  waits_ = 0;
+  return ended;
+}
+
+RequestTracker::Ended RequestTracker::OnSubmit(std::int64_t now, std::int64_t returned, bool starts_period) {
+  Ended ended;
+  if (returned != 0) {
+    const std::int64_t gap = now - returned;
+    gaps_.Add(gap);
+    if (++seen_ % 64 == 1) threshold_ = std::max(kSilenceNs, kSilenceTimes * gaps_.Quantile(0.5));
+    if (began_ != 0 && (starts_period || gap > threshold_)) ended = Close();
+  }
+  if (began_ == 0) began_ = now;
+  return ended;
+}
+
+RequestTracker::Ended RequestTracker::OnWaitReturn(std::int64_t now, std::int64_t harm) {
+  last_return_ = now;
+  harm_ += harm;
+  ++waits_;
+  return waits_ >= kMostWaits ? Close() : Ended{};
+}
+
+void RequestTracker::PlanNext(bool control) {
+  if (control && withhold_ == 0) withhold_ = 2;
+}
+
+}  // namespace mortar::predict

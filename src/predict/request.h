@@ -1,0 +1,54 @@
+// Cuts a thread's stream into requests and decides which of them are controls.
+//
+// A request lasts from its first submit to the return of its last wait. It ends where the period begins anew,
+// else at a silence after a wait that is long against the program's usual ones (at least kSilenceNs), else
+// after kMostWaits waits. Time spent idle between requests is nobody's request time: a limit on slowdown must
+// not grow with it. One owner. Pure.
+#pragma once
+
+#include <cstdint>
+
+#include "base/histogram.h"
+
+namespace mortar::predict {
+
+class RequestTracker {
+ public:
+  static constexpr std::int64_t kSilenceNs = 1'000'000;  // chosen
+  static constexpr int kSilenceTimes = 4;                // chosen: against the median gap after waits
+  static constexpr int kMostWaits = 20;                  // chosen
+
+  struct Ended {
+    bool valid = false;
+    std::int64_t request_ns = 0;
+    std::int64_t harm_ns = 0;
+    bool control = false;
+  };
+
+  // A submit at `now`, after a wait that returned at `returned` (0: none since the last submit).
+  // `starts_period`: the period is known and begins here. Returns the request that this shows to have ended.
+  Ended OnSubmit(std::int64_t now, std::int64_t returned, bool starts_period);
+  // A wait returned at `now`, `harm` of it modelled as delay by fills. Returns the request if it surely ended
+  // here.
+  Ended OnWaitReturn(std::int64_t now, std::int64_t harm);
+
+  // Called by the owner after a request ended: is the next one to be a control? Two requests in a row are
+  // then run without fills and the second is the control: the first clears what fills left on the device.
+  void PlanNext(bool control);
+  // Fills must not start now.
+  bool withheld() const { return withhold_ > 0; }
+
+ private:
+  Ended Close();
+
+  base::Histogram gaps_;
+  std::int64_t threshold_ = kSilenceNs;
+  std::uint32_t seen_ = 0;
+  std::int64_t began_ = 0;  // 0: none open
+  std::int64_t last_return_ = 0;
+  std::int64_t harm_ = 0;
+  int waits_ = 0;
+  int withhold_ = 0;  // requests yet to run without fills, the open one included
+};
+
+}  // namespace mortar::predict

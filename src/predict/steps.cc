@@ -1,0 +1,106 @@
+#include "predict/steps.h"
+
+#include "base/hash.h"
+
+namespace mortar::predict {
+
+StepBook::StepBook() : contexts_(new Step[kContexts]) {}
+
+Step* StepBook::Context(std::uint64_t key) {
+  Step& step = contexts_[key % kContexts];
+  if (step.key != key) {
+    step = Step{};
+    step.key = key;
+  }
+  return &step;
+}
+
+StepBook::Place StepBook::Advance(std::uint64_t symbol) {
+  last_ = {last_[1], last_[2], symbol};
+  Place place;
+  if (synced_) {
+    if (steps_[position_].key == symbol) {
+      place.position = &steps_[position_];
+      if (++position_ == period_) position_ = 0;
+      ++matched_;
+      ++since_failure_;
+      if (matched_ < kSettled) finder_.Push(symbol);
+      if (place.position->ready()) return place;
+    } else {
+      if (matched_ >= kSettled) finder_.Clear();
+      synced_ = false;
+      lost_ = 0;
+      matched_ = 0;
+      since_failure_ = 0;
+      ++failures_;
+    }
+  }
+  if (place.position == nullptr) {
+    ++lost_;
+    ++since_failure_;
+    finder_.Push(symbol);
+  }
+  place.context = Context(base::Mix(last_[0] + 3 * last_[1] + 7 * last_[2]) | 1);
+  place.single = Context(base::Mix(symbol) | 1);
+  return place;
+}
+
+bool StepBook::Search() {
+  if (period_ != 0 && failures_ > 0) {
+    // A longer period holds across the place where the known one failed: that one was a repeat inside it.
+    const std::uint32_t longer = finder_.Search(period_ + 1);
+    if (longer != 0 && since_failure_ < 2 * std::uint64_t{longer}) {
+      Lock(longer);
+      return true;
+    }
+  }
+  if (synced_) return false;
+  if (period_ != 0) {
+    if (FindWayBack() || lost_ <= kLostLaps * period_) return false;
+    period_ = 0;
+  }
+  const std::uint32_t found = finder_.Search(1);
+  if (found != 0) Lock(found);
+  return found != 0;
+}
+
+void StepBook::Lock(std::uint32_t period) {
+  period_ = period;
+  steps_ = std::make_unique<Step[]>(period);
+  // The newest symbol is the last of the period, so the next one is position 0.
+  for (std::uint32_t i = 0; i < period; ++i) steps_[i].key = finder_.Symbol(period - 1 - i);
+  position_ = 0;
+  start_ = 0;
+  matched_ = 0;
+  failures_ = 0;
+  since_failure_ = 0;
+  synced_ = true;
+}
+
+bool StepBook::FindWayBack() {
+  if (lost_ < 3) return false;
+  for (std::uint32_t i = 0; i < period_; ++i) {
+    const auto key = [&](std::uint32_t back) { return steps_[(i + 4 * period_ - back) % period_].key; };
+    if (period_ < 3 ? key(0) == last_[2] : key(0) == last_[2] && key(1) == last_[1] && key(2) == last_[0]) {
+      position_ = (i + 1) % period_;
+      synced_ = true;
+      matched_ = 0;
+      return true;
+    }
+  }
+  return false;
+}
+
+void StepBook::ChooseStart() {
+  if (period_ == 0) return;
+  std::uint32_t longest = period_ - 1;
+  for (std::uint32_t i = 0; i < period_; ++i) {
+    if (steps_[i].waits == steps_[longest].waits ? steps_[i].gap_ns > steps_[longest].gap_ns
+                                                 : steps_[i].waits) {
+      longest = i;
+    }
+  }
+  start_ = (longest + 1) % period_;
+}
+
+}  // namespace mortar::predict

@@ -1,0 +1,94 @@
+// Where a thread is in what it does over and over, and what came next there before.
+//
+// A Step is a place in the stream of submits: a position in the period once that is known, else the context
+// of the last three submits, falling back to one (design: Prediction). One owner. Memory is taken when a
+// StepBook is made and when a period is found, never at other times.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+
+#include "predict/period.h"
+#include "predict/recent.h"
+
+namespace mortar::predict {
+
+struct Step {
+  // First line: read at every submit.
+  std::uint64_t key = 0;               // the symbol (position) or hash (context)
+  std::int64_t gap_ns = 0;             // until the next submit: see LanePredictor
+  std::int64_t gap_after_wait_ns = 0;  // from the return of the wait that follows until the next submit
+  std::int64_t slack_ns = 0;           // latest_free minus the instant of this submit
+  std::int64_t duration_ns = 0;        // of the kernel submitted here, last seen
+  std::uint32_t depth = 0;             // the wait that follows leaves this many submits uncovered
+  std::uint32_t learned = 0;           // gaps seen
+  bool waits = false;                  // a wait follows
+  std::uint8_t ladder = 0;
+  // Only where something is learned.
+  Recent gap;
+  Recent gap_after_wait;
+  Recent slack;
+
+  static constexpr std::uint32_t kReady = 4;  // chosen: fewer repetitions foretell nothing
+  bool ready() const { return learned >= kReady; }
+  bool slack_ready() const { return slack.count() >= kReady; }
+};
+
+class StepBook {
+ public:
+  StepBook();
+
+  struct Place {
+    Step* position = nullptr;  // null: no period known
+    Step* context = nullptr;   // null while the position alone suffices
+    Step* single = nullptr;
+    // The most specific place that has been seen often enough, or null.
+    const Step* Best() const {
+      if (position != nullptr && position->ready()) return position;
+      if (context != nullptr && context->ready()) return context;
+      return single != nullptr && single->ready() ? single : nullptr;
+    }
+  };
+  // The thread submitted `symbol` (never 0). Constant time.
+  Place Advance(std::uint64_t symbol);
+  // Looks for a period, for the way back into the known one, or for a longer one that explains where it
+  // failed. To be called after an Advance while Unsettled(), best at the first submit after a wait: what is
+  // rare there tells the true period from repeats inside it. A microsecond or two.
+  // Returns true if positions given out earlier are gone.
+  bool Search();
+  bool Unsettled() const { return !synced_ || (failures_ > 0 && matched_ < kSettled); }
+
+  // The position that comes next; null where none is known.
+  const Step* Next() const { return synced_ ? &steps_[position_] : nullptr; }
+  std::uint32_t period() const { return period_; }  // 0: none
+  bool synced() const { return synced_; }
+  // True if the submit that Advance was last called for begins a period.
+  bool AtStart() const { return synced_ && position_ == (start_ + 1) % period_; }
+  // Makes the period begin where the longest gap ends: there a request or an iteration begins.
+  void ChooseStart();
+
+ private:
+  static constexpr std::uint32_t kContexts = 2048;
+  static constexpr std::uint32_t kLostLaps = 4;  // chosen: laps without a way back before a period is dropped
+  static constexpr std::uint64_t kSettled =
+      16384;  // chosen: submits without a failure; then no history is kept
+  void Lock(std::uint32_t period);
+  bool FindWayBack();
+  Step* Context(std::uint64_t key);
+
+  PeriodFinder finder_;
+  std::unique_ptr<Step[]> contexts_;
+  std::unique_ptr<Step[]> steps_;
+  std::uint32_t period_ = 0;
+  std::uint32_t position_ = 0;
+  std::uint32_t start_ = 0;
+  std::uint64_t matched_ = 0;   // submits since the last way in
+  std::uint32_t lost_ = 0;      // submits since the last match
+  std::uint32_t failures_ = 0;  // of the period since it was accepted
+  std::uint64_t since_failure_ = 0;
+  bool synced_ = false;
+  std::array<std::uint64_t, 3> last_{};
+};
+
+}  // namespace mortar::predict
