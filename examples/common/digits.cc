@@ -21,6 +21,10 @@ constexpr std::uint8_t kGlyphs[kClasses][kGlyphHeight] = {
     {0b01110, 0b10001, 0b10001, 0b01111, 0b00001, 0b00010, 0b01100},
 };
 
+std::size_t At(int x, int y, int width) {
+  return static_cast<std::size_t>(y) * static_cast<std::size_t>(width) + static_cast<std::size_t>(x);
+}
+
 Picture Draw(int label, Random& random) {
   constexpr int kScale = 2;  // camera pixels a glyph pixel
   Picture picture;
@@ -36,8 +40,7 @@ Picture Draw(int label, Random& random) {
       bool inside = x >= left && y >= top && column < kGlyphWidth && row < kGlyphHeight;
       bool on = inside && ((kGlyphs[label][row] >> (kGlyphWidth - 1 - column)) & 1) != 0;
       double value = (on ? ink : 12.0) + 24.0 * random.Normal();
-      picture.camera[static_cast<std::size_t>(y * kCameraSide + x)] =
-          static_cast<std::uint8_t>(std::clamp(value, 0.0, 255.0));
+      picture.camera[At(x, y, kCameraSide)] = static_cast<std::uint8_t>(std::clamp(value, 0.0, 255.0));
     }
   }
   return picture;
@@ -74,9 +77,9 @@ std::array<float, kPixels> Preprocess(const Picture& picture) {
   std::array<float, kPixels> pixels;
   for (int y = 0; y < kSide; ++y) {
     for (int x = 0; x < kSide; ++x) {
-      const std::uint8_t* corner = &picture.camera[static_cast<std::size_t>(2 * y * kCameraSide + 2 * x)];
+      const std::uint8_t* corner = &picture.camera[At(2 * x, 2 * y, kCameraSide)];
       int sum = corner[0] + corner[1] + corner[kCameraSide] + corner[kCameraSide + 1];
-      pixels[static_cast<std::size_t>(y * kSide + x)] = static_cast<float>(sum) / 512.0f - 0.25f;
+      pixels[At(x, y, kSide)] = static_cast<float>(sum) / 512.0f - 0.25f;
     }
   }
   return pixels;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <exception>
 
 #include "common/opencl.h"
 
@@ -33,9 +34,9 @@ void AnnounceReady(const std::string& name, const std::string& device, bool wait
   }
 }
 
-int RunProgram(const char* name, const std::function<int()>& body) {
+int RunProgram(const char* name, int (*body)(int argc, char** argv), int argc, char** argv) noexcept {
   try {
-    return body();
+    return body(argc, argv);
   } catch (const NoDevice& error) {
     std::fprintf(stderr, "%s: %s\n", name, error.what());
     return kNoDevice;

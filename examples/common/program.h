@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -16,7 +15,7 @@ bool StopRequested();
 void AnnounceReady(const std::string& name, const std::string& device, bool wait);
 
 // Runs `body`, turning exceptions into one line on stderr and an exit code: 77 for no device, else 1.
-int RunProgram(const char* name, const std::function<int()>& body);
+int RunProgram(const char* name, int (*body)(int argc, char** argv), int argc, char** argv) noexcept;
 
 std::int64_t NowNs();  // CLOCK_MONOTONIC
 

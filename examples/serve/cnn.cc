@@ -115,6 +115,7 @@ Weights TrainWeights(std::uint64_t seed) {
 
   std::vector<Picture> pictures = DrawPictures(kExamples, random.Next());
   std::vector<std::vector<float>> features;
+  features.reserve(pictures.size());
   for (const Picture& picture : pictures) features.push_back(Features(weights, Preprocess(picture)));
   for (int step = 0; step < kExamples * kEpochs; ++step) {
     std::size_t i = At(random.Below(kExamples));

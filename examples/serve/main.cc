@@ -102,6 +102,7 @@ int Run(const Options& options) {
   Weights weights = TrainWeights(options.seed);
   std::vector<Picture> pictures = DrawPictures(100, options.seed + 1);
   std::vector<Scores> references;
+  references.reserve(pictures.size());
   for (const Picture& picture : pictures) references.push_back(Infer(weights, Preprocess(picture)));
   std::fprintf(stderr, "serve: compiling kernels\n");
   DeviceCnn network(device, weights);
@@ -117,11 +118,8 @@ int Run(const Options& options) {
   return outcome.wrong > 0 ? 1 : 0;
 }
 
-}  // namespace
-}  // namespace examples
-
-int main(int argc, char** argv) {
-  examples::Options options;
+int Main(int argc, char** argv) {
+  Options options;
   CLI::App app(
       "An inference service on OpenCL: reads digits, checks its answers, reports latencies.\n"
       "Latency runs from a request's planned arrival to its answer.\n"
@@ -148,7 +146,16 @@ int main(int argc, char** argv) {
   app.add_flag("--wait", options.wait, "once ready, begin when a line comes on stdin");
   app.add_flag("--json", options.json, "print one JSON line");
   app.add_flag("--list", options.list, "print every latency too, in order of arrival");
-  CLI11_PARSE(app, argc, argv);
-  examples::StopOnSignals();
-  return examples::RunProgram("serve", [&] { return examples::Run(options); });
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;  // 0: --help
+  }
+  StopOnSignals();
+  return Run(options);
 }
+
+}  // namespace
+}  // namespace examples
+
+int main(int argc, char** argv) { return examples::RunProgram("serve", examples::Main, argc, argv); }

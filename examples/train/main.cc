@@ -79,15 +79,12 @@ int Run(const Options& options) {
   return 0;
 }
 
-}  // namespace
-}  // namespace examples
-
-int main(int argc, char** argv) {
-  examples::Options options;
+int Main(int argc, char** argv) {
+  Options options;
   CLI::App app(
       "A training job on OpenCL: learns to read digits, reports its speed; SIGTERM or SIGINT ends it early.\n"
       "Example: train --seconds 10 --json\n"
-      "Exit codes: 0 done or stopped, 1 an error, 77 no OpenCL device, others bad usage.");
+      "Exit codes: 0 done or stopped, 1 an error, 2 bad usage, 77 no OpenCL device.");
   app.add_option("--device", options.device,
                  "part of the platform's or device's name (default: a GPU, else any)");
   app.add_option("--seconds", options.seconds, "how long to train")
@@ -108,7 +105,16 @@ int main(int argc, char** argv) {
   app.add_option("--seed", options.seed, "for weights and pictures")->capture_default_str();
   app.add_flag("--wait", options.wait, "once ready, begin when a line comes on stdin");
   app.add_flag("--json", options.json, "print one JSON line");
-  CLI11_PARSE(app, argc, argv);
-  examples::StopOnSignals();
-  return examples::RunProgram("train", [&] { return examples::Run(options); });
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;  // 0: --help
+  }
+  StopOnSignals();
+  return Run(options);
 }
+
+}  // namespace
+}  // namespace examples
+
+int main(int argc, char** argv) { return examples::RunProgram("train", examples::Main, argc, argv); }
