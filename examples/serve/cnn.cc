@@ -105,9 +105,9 @@ Weights TrainWeights(std::uint64_t seed) {
   Random random(seed);
   Weights weights;
   weights.conv1 = RandomMatrix(kChannels1, kTaps, random);
-  weights.bias1.assign(At(kChannels1), 0.0f);
+  weights.bias1 = RandomMatrix(1, kChannels1, random);
   weights.conv2 = RandomMatrix(kChannels2, kChannels1 * kTaps, random);
-  weights.bias2.assign(At(kChannels2), 0.0f);
+  weights.bias2 = RandomMatrix(1, kChannels2, random);
   weights.dense1 = RandomMatrix(kHidden, kFeatures, random);
   weights.bias3.assign(At(kHidden), 0.0f);
   weights.dense2 = RandomMatrix(kClasses, kHidden, random);
