@@ -1,0 +1,141 @@
+#include <charconv>
+#include <cstring>
+#include <string_view>
+
+#include "bench/opencl/workload.h"
+
+namespace mortar::workload {
+namespace {
+
+using base::Code;
+using base::Error;
+
+constexpr char kHelp[] =
+    R"(Usage: workload [options]      an OpenCL program with a known pattern of kernels; prints one JSON line
+
+  --role holder|filler        holder: requests of kernels and gaps; filler: kernels without end     (holder)
+  --mode blocking|async       holder: wait after each kernel, or once a request                     (blocking)
+  --kernels N --kernel-us N --gap-us N        a request of the holder                               (20 185 500)
+  --think back-to-back | periodic:MS | bursts[:REQUESTS,APART_MS,AWAY_MS]                           (back-to-back)
+  --filler-us N --depth N     the filler's kernels, and how many it enqueues ahead                  (144 4)
+  --requests N --seconds S    when to end; SIGTERM also ends it                                     (no end)
+  --warm-up N                 kernels before measuring                                              (20)
+  --ready-file FILE           made when measuring begins
+  --write-table FILE [--jitter PERCENT] [--seed N]    write the duration table of both roles, and end
+
+Example: workload --write-table t.txt && MORTAR_EMULATED=t.txt OPENCL_LAYERS=libmortar-emulated.so \
+           workload --requests 100
+)";
+
+bool ToNumber(std::string_view text, double* out) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *out);
+  return error == std::errc() && end == text.data() + text.size() && *out >= 0 && *out <= 1e9;
+}
+
+bool ToInt(std::string_view text, int* out) {
+  double number = 0;
+  if (!ToNumber(text, &number) || number != static_cast<int>(number)) return false;
+  *out = static_cast<int>(number);
+  return true;
+}
+
+bool ToMicroseconds(std::string_view milliseconds, int* out) {
+  double number = 0;
+  if (!ToNumber(milliseconds, &number) || number > 1e6) return false;
+  *out = static_cast<int>(number * 1000);
+  return true;
+}
+
+bool ToBursts(std::string_view text, Options* options) {
+  const std::size_t first = text.find(',');
+  const std::size_t second = first == std::string_view::npos ? first : text.find(',', first + 1);
+  return second != std::string_view::npos && ToInt(text.substr(0, first), &options->burst_requests) &&
+         options->burst_requests > 0 &&
+         ToMicroseconds(text.substr(first + 1, second - first - 1), &options->burst_apart_us) &&
+         ToMicroseconds(text.substr(second + 1), &options->burst_away_us);
+}
+
+bool ToThink(std::string_view text, Options* options) {
+  if (text == "back-to-back") {
+    options->think = Think::kBackToBack;
+    return true;
+  }
+  if (text.substr(0, 9) == "periodic:") {
+    options->think = Think::kPeriodic;
+    return ToMicroseconds(text.substr(9), &options->period_us);
+  }
+  options->think = Think::kBursts;
+  return text == "bursts" || (text.substr(0, 7) == "bursts:" && ToBursts(text.substr(7), options));
+}
+
+bool ReadOption(std::string_view name, std::string_view value, Options* options) {
+  if (name == "--role" && (value == "holder" || value == "filler")) {
+    options->role = value == "holder" ? Role::kHolder : Role::kFiller;
+  } else if (name == "--mode" && (value == "blocking" || value == "async")) {
+    options->mode = value == "blocking" ? Mode::kBlocking : Mode::kAsync;
+  } else if (name == "--think") {
+    return ToThink(value, options);
+  } else if (name == "--seconds") {
+    return ToNumber(value, &options->seconds);
+  } else if (name == "--write-table") {
+    options->write_table = value;
+  } else if (name == "--ready-file") {
+    options->ready_file = value;
+  } else if (name == "--seed") {
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), options->seed);
+    return error == std::errc() && end == value.data() + value.size();
+  } else {
+    const struct {
+      const char* name;
+      int* value;
+    } numbers[] = {{"--kernels", &options->kernels}, {"--kernel-us", &options->kernel_us},
+                   {"--gap-us", &options->gap_us},   {"--filler-us", &options->filler_us},
+                   {"--depth", &options->depth},     {"--requests", &options->requests},
+                   {"--warm-up", &options->warm_up}, {"--jitter", &options->jitter_percent}};
+    for (const auto& number : numbers) {
+      if (name == number.name) return ToInt(value, number.value);
+    }
+    return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::string HelpText() { return kHelp; }
+
+base::Result<Options> ParseOptions(int count, char** words) {
+  Options options;
+  for (int i = 1; i < count; i += 2) {
+    if (std::strcmp(words[i], "--help") == 0) return Error{Code::kExists, ""};
+    if (i + 1 == count) return Error{Code::kInvalid, std::string(words[i]) + " needs a value; see --help"};
+    if (!ReadOption(words[i], words[i + 1], &options)) {
+      return Error{Code::kInvalid,
+                   std::string(words[i]) + " " + words[i + 1] + " is not understood; see --help"};
+    }
+  }
+  if (options.kernels < 1 || options.depth < 1)
+    return Error{Code::kInvalid, "--kernels and --depth begin at 1"};
+  return options;
+}
+
+std::string KernelName(const Options& options) {
+  return options.role == Role::kHolder ? "hold_" + std::to_string(options.kernel_us) + "us"
+                                       : "fill_" + std::to_string(options.filler_us) + "us";
+}
+
+std::string TableText(const Options& options) {
+  Options holder = options;
+  Options filler = options;
+  holder.role = Role::kHolder;
+  filler.role = Role::kFiller;
+  std::string text = "# Written by workload --write-table.\n";
+  text += "seed " + std::to_string(options.seed) + "\n";
+  text += "launch_latency_us 5\ncopy 12 8\n";
+  text += "jitter_percent " + std::to_string(options.jitter_percent) + "\n";
+  text += "kernel " + KernelName(holder) + " " + std::to_string(options.kernel_us) + "\n";
+  text += "kernel " + KernelName(filler) + " " + std::to_string(options.filler_us) + "\n";
+  return text + "default 50\n";
+}
+
+}  // namespace mortar::workload
