@@ -27,6 +27,13 @@ def rect(x, y, width, height, classes, title=""):
             f'class="{classes}">{inner}</rect>')
 
 
+def key(x, y, *entries):
+    """A legend in one line; `entries` are (words, class)."""
+    spans = "".join(f'<tspan class="{classes}"{" dx=" + chr(34) + "14" + chr(34) if i else ""}>{escape(words)}</tspan>'
+                    for i, (words, classes) in enumerate(entries))
+    return f'<text x="{x:.1f}" y="{y:.1f}">{spans}</text>'
+
+
 def svg(width, height, parts, label):
     return (f'<svg width="{width}" height="{height:.0f}" viewBox="0 0 {width} {height:.0f}" role="img" '
             f'aria-label="{escape(label)}">{"".join(parts)}</svg>')
@@ -47,17 +54,27 @@ def log_ticks(low, high):
     return ticks
 
 
-def spread_labels(positions, gap, low, high):
-    """Positions moved as little as a simple sweep does so that neighbours are `gap` apart, within [low, high]."""
-    order = sorted(range(len(positions)), key=lambda i: positions[i])
-    placed = list(positions)
-    for before, after in zip(order, order[1:]):
-        placed[after] = max(placed[after], placed[before] + gap)
-    if order and placed[order[-1]] > high:
-        placed[order[-1]] = high
-        for after, before in zip(reversed(order), list(reversed(order))[1:]):
-            placed[before] = min(placed[before], placed[after] - gap)
-    return [max(low, place) for place in placed]
+def place_labels(points, words, width, high):
+    """For each (x, y) where its label begins or ends: a little above the point, elsewhere where that would meet another.
+
+    Returns (x, y, anchor) a label; 7.6 px a letter is measured, generously."""
+    placed, boxes = [], []
+    for (x, y), word in zip(points, words):
+        size = 7.6 * len(word)
+        options = []
+        for height in (y - 9, y + 18, y - 25, y + 34):
+            options += [(x + 5, height, "start"), (x - 5, height, "end")]
+        def box(option):
+            left = option[0] if option[2] == "start" else option[0] - size
+            return left, option[1] - 12, left + size, option[1] + 3
+        def free(option):
+            left, top, right, bottom = box(option)
+            return right < width and bottom < high and all(
+                right < other[0] or left > other[2] or bottom < other[1] or top > other[3] for other in boxes)
+        chosen = next((option for option in options if free(option)), options[0])
+        placed.append(chosen)
+        boxes += [box(chosen), (x - 6, y - 6, x + 6, y + 6)]
+    return placed
 
 
 def trade_off(rows, width):
@@ -65,7 +82,7 @@ def trade_off(rows, width):
 
     `rows`: policies with serve.p99_x, serve.p99_x_range, train.x and train.x_range."""
     narrow = width < 500
-    height, left, right, top, bottom = (330 if narrow else 380), 44, 16, 18, 46
+    height, left, right, top, bottom = (330 if narrow else 380), 46, 16, 26, 46
     high_x = max(2.0, max(row["serve"]["p99_x_range"][1] for row in rows) * 1.15)
     low_x = min(0.9, min(row["serve"]["p99_x_range"][0] for row in rows) * 0.97)
     high_y = 1.08
@@ -92,20 +109,20 @@ def trade_off(rows, width):
                   text(x, height - bottom + 17, f"{value:g}×", "tick", "middle")]
     parts += [text(left, height - 8, "inference p99 against alone →" if narrow else
                    "inference p99 latency against alone (logarithmic) →", "label"),
-              text(at_x(1) + 6, top + 10, "← ideal: as if alone, both", "note")]
+              text(left - 36, 12, "↑ training speed against alone", "label"),
+              text(at_x(1) + 7, at_y(1) - 5, "both as if alone", "note"),
+              f'<circle cx="{at_x(1):.1f}" cy="{at_y(1):.1f}" r="5.5" class="ideal"/>']
     xs = [at_x(row["serve"]["p99_x"]) for row in rows]
     ys = [at_y(row["train"]["x"]) for row in rows]
-    label_ys = spread_labels(ys, 16, top + 24, height - bottom - 6)
-    for row, x, y, label_y in zip(rows, xs, ys, label_ys):
+    labels = place_labels(list(zip(xs, ys)), [row["policy"] for row in rows], width, height - bottom)
+    for row, x, y, (label_x, label_y, anchor) in zip(rows, xs, ys, labels):
         strong = "fill-policy" if row["policy"] == "fill" else ""
         low, high = row["serve"]["p99_x_range"]
         low_train, high_train = row["train"]["x_range"]
         parts += [line(at_x(low), y, at_x(high), y, f"whisker {strong}"),
                   line(x, at_y(low_train), x, at_y(high_train), f"whisker {strong}"),
                   f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5.5" class="dot {strong}"/>']
-        end = x > width * 0.72
-        parts.append(text(x + (-10 if end else 10), label_y + 4, row["policy"], f"name {strong}",
-                          "end" if end else "start"))
+        parts.append(text(label_x, label_y, row["policy"], f"name {strong}", anchor))
     return svg(width, height, parts, "Training speed against inference tail latency, one point a policy")
 
 
@@ -122,7 +139,7 @@ def density(values, low, high, bins):
 def distributions(rows, width):
     """Latency distributions, one ridge a row, on one logarithmic axis. `rows`: alone first."""
     narrow = width < 500
-    left, right, top, step, bottom = (66 if narrow else 84), 12, 30, (58 if narrow else 60), 40
+    left, right, top, step, bottom = (76 if narrow else 84), 12, 30, (58 if narrow else 60), 40
     height = top + step * len(rows) + bottom
     values = [value for row in rows for value in row["serve"]["latencies_ms"]]
     low, high = min(values) * 0.9, max(values) * 1.1
@@ -152,7 +169,8 @@ def distributions(rows, width):
     tallest = max(max(shape) for shape in shapes)
     for i, (row, shape) in enumerate(zip(rows, shapes)):
         parts += ridge(row, shape, tallest, top + step * (i + 1), step, left, width - right, at_x)
-    parts.append(text(left, height - 6, "latency from planned arrival to answer, ms (logarithmic) →", "label"))
+    parts.append(text(left, height - 6, "latency, ms (logarithmic) →" if narrow else
+                      "latency from planned arrival to answer, ms (logarithmic) →", "label"))
     return svg(width, height, parts, "Distribution of inference latency under each policy")
 
 
@@ -198,9 +216,7 @@ def device_time(rows, width):
                 parts.append(text(x + size / 2, y + 16.5, f"{100 * share:.0f}", f"inside-{kind}", "middle"))
             x += size
     first = rows[0]
-    parts.append(text(left, 10, "inference", "key-serve"))
-    parts.append(text(left + 70, 10, "training", "key-train"))
-    parts.append(text(left + 132, 10, "idle", "key-idle"))
+    parts.append(key(left, 10, ("inference", "key-serve"), ("training", "key-train"), ("idle", "key-idle")))
     return svg(width, height, parts, f"Shares of the device's time, {first['policy']} to {rows[-1]['policy']}")
 
 

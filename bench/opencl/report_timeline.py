@@ -3,7 +3,7 @@
 A *cut* is {"policy", "span_ms", "requests": [(start, end)], "serve": [(start, end, name)], "train": [(start, end, name,
 is_fill)]}; times in ms from the start of the cut."""
 
-from report_plots import escape, line, nice_step, rect, svg, text
+from report_plots import escape, key, line, nice_step, rect, svg, text
 
 
 def timeline(cuts, width):
@@ -12,9 +12,8 @@ def timeline(cuts, width):
     left, right, lane, block = (6 if narrow else 92), 8, 16, (96 if narrow else 78)
     span = max(cut["span_ms"] for cut in cuts)
     scale = (width - left - right) / span
-    parts = [text(left, 11, "request", "key-request"), text(left + 58, 11, "inference kernel", "key-serve"),
-             text(left + 166, 11, "training kernel", "key-train"),
-             text(left + 264, 11, "" if narrow else "gaps are an idle device", "note")]
+    parts = [key(left, 11, ("request", "key-request"), ("inference kernels", "key-serve"),
+                 ("training kernels", "key-train"))]
     floor = 22 + block * len(cuts)
     step = nice_step(span, 4 if narrow else 8)
     for i in range(int(span / step) + 1):
@@ -52,4 +51,4 @@ def caption(cuts):
     fills = any(len(kernel) > 3 and kernel[3] for cut in cuts for kernel in cut["train"])
     words = ("Each row is cut from a recording of the run under that policy and begins with a request. "
              "Hover over a kernel for its name and length.")
-    return escape(words + (" Hatched kernels are fills." if fills else ""))
+    return escape(words + (" Outlined kernels are fills." if fills else ""))
