@@ -92,7 +92,7 @@ struct alignas(64) Counters {
   Atomic<std::uint64_t> control_ns;
   Atomic<std::uint64_t> claims_lost;  // given up as too late, or lost to another
   Atomic<std::uint64_t> sampled;      // submits whose device time was read back
-  Atomic<std::uint64_t> spare;
+  Atomic<std::uint64_t> served_ns;    // weighted device time (virtual time): equals take turns by it
 };
 
 // What the owner reports of itself now and then (floats as bits would tear nothing: each is one word).
@@ -119,8 +119,7 @@ struct alignas(64) Slot {
   Atomic<std::uint32_t> flags;             // reserved, 0
   Atomic<std::int64_t> idle_after_ns;      // owner: p99 of its gaps within 5…50 ms
   Atomic<std::int64_t> joined_at_ns;       // owner
-  Atomic<std::uint64_t> served_ns;         // owner: device time for taking turns among equals (virtual time)
-  Atomic<std::uint64_t> spare;
+  Atomic<std::uint64_t> spare[2];
   Atomic<char> name[64];  // NUL-terminated, UTF-8; owner at join
   Counters counters;
   Report report;

@@ -140,7 +140,7 @@ std::optional<ClientView> ReadClient(const Board& board, int index) {
   view.weight_permille = slot.weight_permille.load();
   view.idle_after_ns = Length(slot.idle_after_ns);
   view.joined_at_ns = Instant(slot.joined_at_ns, now_ns);
-  view.served_ns = slot.served_ns.load();
+  view.served_ns = slot.counters.served_ns.load();
   ReadCounters(slot.counters, view);
   ReadReport(slot.report, view);
   std::uint32_t lanes = slot.lanes_used.load() & ((1U << kLanes) - 1);

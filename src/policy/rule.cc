@@ -84,7 +84,7 @@ bool WithinBound(const View& view, const Ask& ask) {
 
 Chance FindChance(const View& view, const Ask& ask, bool slack, bool again) {
   Chance chance;
-  chance.start_ns = std::max(view.now_ns, view.fill_until_ns);
+  chance.start_ns = std::max({view.now_ns, view.fill_until_ns, ask.own_until_ns});
   chance.limit_ns = kNever;
   std::int64_t next_event = kNever;
   std::int64_t last_heard = 0;

@@ -54,6 +54,14 @@ TEST(RuleTest, FillStartsBehindEarlierFillsAndTheHoldersWork) {
   EXPECT_FALSE(FindChance(view, Filler(144), true, true).fits);
 }
 
+TEST(RuleTest, FillStartsBehindTheAskersOwnFills) {
+  Ask ask = Filler(144);
+  ask.own_until_ns = kNow + 356 * kUs;
+  EXPECT_TRUE(FindChance(HolderInGap(500), ask, true, true).fits);
+  ask.own_until_ns = kNow + 357 * kUs;
+  EXPECT_FALSE(FindChance(HolderInGap(500), ask, true, true).fits);
+}
+
 TEST(RuleTest, GapThatOutlivedItsPredictionIsForetoldAgain) {
   View view = HolderInGap(-100);
   EXPECT_FALSE(FindChance(view, Filler(144), true, true).fits);

@@ -50,7 +50,7 @@ struct Settings {
 
 struct View {
   std::int64_t now_ns = 0;
-  std::int64_t fill_until_ns = 0;  // the last claim on the board, 0 if past or absent
+  std::int64_t fill_until_ns = 0;  // the last claim on the board, another client's; 0 if past or absent
   Settings settings;
   int count = 0;
   std::array<Peer, kMaxPeers> peers;  // active slots but the asker's; only [0, count) is set

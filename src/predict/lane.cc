@@ -34,8 +34,9 @@ Forecast LanePredictor::OnSubmit(const Submission& s) {
   e.duration = known != 0 ? known : kGuessNs;
   unknown_in_flight_ = known == 0 || (unknown_in_flight_ && !waited);
   e.submitted = now;
-  undisturbed_ = std::max(undisturbed_, now) + e.duration;
-  disturbed_ = std::max({disturbed_, now, s.fill_until_ns}) + e.duration;
+  const std::int64_t earliest = std::max(now, s.not_before_ns);
+  undisturbed_ = std::max(undisturbed_, earliest) + e.duration;
+  disturbed_ = std::max({disturbed_, earliest, s.fill_until_ns}) + e.duration;
   e.undisturbed = undisturbed_;
   e.disturbed = disturbed_;
   e.returned = returned_;
@@ -100,6 +101,7 @@ Forecast LanePredictor::AfterSubmit(const Entry& e, const Submission& s) {
 
 Forecast LanePredictor::OnWaitReturn(std::int64_t now, std::uint64_t covered) {
   const bool known = covered != kNothing && covered <= sequence_ && sequence_ - covered < kLog;
+  last_harm_ = 0;
   if (!known || sequence_ == 0) {
     returned_ = now;
     wait_base_ = now;
@@ -109,7 +111,7 @@ Forecast LanePredictor::OnWaitReturn(std::int64_t now, std::uint64_t covered) {
   const Entry& last = entry(covered);
   const std::int64_t undisturbed_end = std::max(wait_enter_, last.undisturbed);
   const std::int64_t disturbed_end = std::max(wait_enter_, last.disturbed);
-  const std::int64_t harm = std::clamp<std::int64_t>(
+  last_harm_ = std::clamp<std::int64_t>(
       now - undisturbed_end, 0, std::max<std::int64_t>(0, disturbed_end - undisturbed_end));
   returned_ = now;
   wait_base_ = std::max(entry(sequence_).submitted, last.undisturbed);
@@ -126,7 +128,7 @@ Forecast LanePredictor::OnWaitReturn(std::int64_t now, std::uint64_t covered) {
     disturbed_ += now - disturbed_end;
   }
   segment_ = sequence_ + 1;
-  ended_ = requests_.OnWaitReturn(now, harm);
+  ended_ = requests_.OnWaitReturn(now, last_harm_);
   return AfterWait(now);
 }
 

@@ -38,6 +38,7 @@ struct Submission {
   Kernel* kernel = nullptr;  // null: unknown and not to be learned
   std::int64_t now_ns = 0;
   std::int64_t fill_until_ns = 0;  // of clients below; 0: none
+  std::int64_t not_before_ns = 0;  // admitted to start then, behind others by right: no harm
   std::uint64_t stream = 0;        // queue or stream
   bool ordered = true;             // false: an out-of-order queue
   bool offline = false;            // forecast from FIKIT's offline means
@@ -68,6 +69,8 @@ class LanePredictor {
   // 0: offer what is foretold (medians, no margin) … 1: offer nothing. See policy::Controller::caution.
   void set_caution(double caution) { caution_ = caution; }
   const GapLadders& ladders() const { return ladders_; }
+  // Harm of the wait that returned last.
+  std::int64_t last_harm_ns() const { return last_harm_; }
   // A ladder whose lengths changed since the last call, or -1. For publishing, a few a wait.
   int TakeChangedLadder();
   std::uint32_t period_submits() const { return book_.period(); }
@@ -115,6 +118,7 @@ class LanePredictor {
   std::int64_t undisturbed_ = 0;    // H
   std::int64_t disturbed_ = 0;      // D
   std::int64_t wait_enter_ = 0;
+  std::int64_t last_harm_ = 0;
   std::int64_t returned_ = 0;  // of a wait since the newest submit; 0: none
   std::int64_t wait_base_ = 0;
   std::uint32_t wait_depth_ = 0;

@@ -1,0 +1,269 @@
+#include "client/client.h"
+
+#include <pthread.h>
+#include <sys/mman.h>
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "client/options.h"
+#include "client/profile_store.h"
+#include "client/session.h"
+
+namespace mortar::client {
+
+class Device {
+ public:
+  explicit Device(std::string_view name) : name_(name) { Reset(); }
+
+  Session* session() const { return session_.load(std::memory_order_acquire); }  // pairs with Join's store
+  predict::KernelTable& kernels() const { return *kernels_; }
+  const std::string& name() const { return name_; }
+  // Nothing of a forked parent's is touched again: its locks may be held for ever.
+  void Reset();
+  Session* Join();
+  void Leave();
+
+ private:
+  std::string name_;
+  std::atomic<Session*> session_{nullptr};
+  predict::KernelTable* kernels_ = nullptr;
+  std::int64_t retry_at_ = 0;
+};
+
+namespace {
+
+constexpr std::int64_t kRetryNs = 1'000'000'000;
+
+// On a page that fork wipes: zero in a child until it starts anew (design: MADV_WIPEONFORK).
+struct ForkPage {
+  std::atomic<std::uint64_t> epoch;
+};
+
+struct Process {
+  std::mutex mutex;  // all below
+  Options options;
+  bool disabled = false;
+  bool refuse = false;
+  std::vector<std::unique_ptr<Device>> devices;
+};
+
+constinit std::atomic<ForkPage*> fork_page{nullptr};
+constinit std::atomic<Process*> process{nullptr};
+constinit std::atomic<bool> over{false};
+constinit std::atomic<std::uint64_t> next_epoch{1};
+constinit pthread_key_t exit_key = 0;
+
+struct Attached {
+  std::uint64_t epoch;
+  Session* session;
+  Lane* lane;
+};
+
+// One cached pair for the submit path; all of the thread's lanes in `all`, for its end.
+struct ThreadState {
+  std::uint64_t epoch = 0;
+  Session* session = nullptr;
+  Lane* lane = nullptr;
+  int callbacks = 0;
+  std::vector<Attached>* all = nullptr;
+};
+#if defined(__GNUC__)
+__attribute__((tls_model("initial-exec")))
+#endif
+constinit thread_local ThreadState thread_state;
+
+void OnThreadExit(void* data) {
+  const std::unique_ptr<std::vector<Attached>> all(static_cast<std::vector<Attached>*>(data));
+  const ForkPage* page = fork_page.load();
+  for (const Attached& a : *all) {
+    if (page != nullptr && a.epoch == page->epoch.load() && !over.load()) a.session->Detach(a.lane);
+  }
+  thread_state = {};
+}
+
+ForkPage* MakeForkPage() {
+  void* page = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (page == MAP_FAILED) return nullptr;
+  if (madvise(page, 4096, MADV_WIPEONFORK) != 0) {
+    base::LogOnce("wipeonfork",
+                  "this kernel lacks MADV_WIPEONFORK (Linux 4.14); forked children are not scheduled");
+  }
+  return new (page) ForkPage{};
+}
+
+Process* StartProcess() {
+  static std::mutex start_mutex;
+  const std::lock_guard lock(start_mutex);
+  if (Process* started = process.load()) return started;
+  auto* fresh = new Process;
+  const auto options = ReadOptions();
+  if (options.ok()) {
+    fresh->options = *options;
+    fresh->disabled = options->disabled;
+  } else {
+    base::Log(options.error().message + "; this program runs unscheduled");
+    const char* strict = getenv("MORTAR_STRICT");
+    fresh->refuse = strict != nullptr && *strict != '\0' && *strict != '0';
+    fresh->disabled = true;
+  }
+  ForkPage* page = MakeForkPage();
+  if (page == nullptr || pthread_key_create(&exit_key, OnThreadExit) != 0) {
+    base::Log("start: out of memory or thread keys; this program runs unscheduled");
+    fresh->disabled = true;
+  }
+  if (page != nullptr) page->epoch.store(next_epoch.fetch_add(1));
+  fork_page.store(page);
+  process.store(fresh);
+  return fresh;
+}
+
+// The epoch of this process; a forked child gets a new one, and fresh devices.
+std::uint64_t CurrentEpoch() {
+  ForkPage* page = fork_page.load(std::memory_order_relaxed);
+  if (page == nullptr) return 0;
+  const std::uint64_t epoch = page->epoch.load(std::memory_order_relaxed);
+  if (epoch != 0) return epoch;
+  // A forked child's first call. Only the forking thread exists, so nobody else can be here for long.
+  Process* p = process.load();
+  new (&p->mutex) std::mutex;
+  for (const auto& device : p->devices) device->Reset();
+  page->epoch.store(next_epoch.fetch_add(1));
+  return page->epoch.load();
+}
+
+std::string ProfileOf(const Options& options, const std::string& device) {
+  const std::string program =
+      options.join.name.empty() ? ProgramName() : options.join.name + "-" + ProgramName();
+  return ProfilePath(options.profile_directory, program, device);
+}
+
+Lane* AttachThread(Device* device) {
+  const std::uint64_t epoch = CurrentEpoch();
+  Process* p = process.load();
+  if (epoch == 0 || p == nullptr || p->disabled || over.load()) return nullptr;
+  if (thread_state.epoch != epoch) {
+    thread_state.session = nullptr;
+    thread_state.lane = nullptr;
+    thread_state.all = nullptr;  // a parent's: not ours to free
+    thread_state.epoch = epoch;
+  }
+  const std::lock_guard lock(p->mutex);
+  Session* session = device->session();
+  if (session == nullptr || session->lost()) session = device->Join();
+  if (session == nullptr) return nullptr;
+  if (thread_state.all == nullptr) {
+    thread_state.all = new std::vector<Attached>;
+    pthread_setspecific(exit_key, thread_state.all);
+  }
+  for (const Attached& a : *thread_state.all) {
+    if (a.session != session || a.epoch != epoch) continue;
+    thread_state.session = session;
+    return thread_state.lane = a.lane;
+  }
+  Lane* lane = session->Attach();
+  thread_state.all->push_back({epoch, session, lane});
+  thread_state.session = session;
+  return thread_state.lane = lane;
+}
+
+}  // namespace
+
+void Device::Reset() {
+  kernels_ = new predict::KernelTable;
+  session_.store(nullptr);
+  retry_at_ = 0;
+  const Options& options = process.load()->options;
+  if (!options.profile_directory.empty()) LoadProfile(ProfileOf(options, name_), name_, kernels_);
+}
+
+Session* Device::Join() {
+  const std::int64_t now = base::MonotonicNs();
+  if (now < retry_at_) return nullptr;
+  Session* old = session_.load();
+  if (old != nullptr) old->Leave();
+  auto session = Session::Open(name_, process.load()->options, *kernels_);
+  if (!session.ok()) {
+    base::LogOnce(session.error().message,
+                  session.error().message + "; this program runs unscheduled on " + name_);
+    retry_at_ = now + kRetryNs;
+    return nullptr;
+  }
+  // Never freed: other threads may be inside the old one.
+  session_.store(session.value().release(), std::memory_order_release);
+  return session_.load();
+}
+
+void Device::Leave() {
+  const Options& options = process.load()->options;
+  if (!options.profile_directory.empty() && kernels_->size() > 0) {
+    const auto saved = SaveProfile(ProfileOf(options, name_), name_, ProgramName(), *kernels_);
+    if (!saved.ok()) base::Log(saved.error().message + "; what was learned of this program is lost");
+  }
+  if (Session* session = session_.load()) session->Leave();
+}
+
+bool Start(bool* refuse) {
+  const Process* p = StartProcess();
+  *refuse = p->refuse;
+  return !p->disabled;
+}
+
+Device* FindDevice(std::string_view name) {
+  Process* p = StartProcess();
+  if (p->disabled || CurrentEpoch() == 0) return nullptr;
+  const std::lock_guard lock(p->mutex);
+  for (const auto& device : p->devices) {
+    if (device->name() == name) return device.get();
+  }
+  return p->devices.emplace_back(std::make_unique<Device>(name)).get();
+}
+
+Lane* CurrentLane(Device* device) {
+  if (device == nullptr) return nullptr;
+  const ForkPage* page = fork_page.load(std::memory_order_relaxed);
+  Session* session = device->session();
+  if (page->epoch.load(std::memory_order_relaxed) == thread_state.epoch && session == thread_state.session &&
+      session != nullptr && !session->lost()) {
+    return thread_state.lane;
+  }
+  return AttachThread(device);
+}
+
+bool StrictlyJoined(Device* device) {
+  const Process* p = StartProcess();
+  return !p->options.strict || p->disabled || CurrentLane(device) != nullptr;
+}
+
+Lane* LaneIfJoined(Device* device) {
+  if (device == nullptr || device->session() == nullptr) return nullptr;
+  return CurrentLane(device);
+}
+
+predict::Kernel* FindKernel(Device* device, model::KernelId id, std::string_view name) {
+  if (predict::Kernel* known = device->kernels().Find(id)) return known;
+  predict::Kernel* added = device->kernels().FindOrAdd(id, name);
+  Session* session = device->session();
+  if (added != nullptr && session != nullptr && session->trace() != nullptr) session->trace()->Name(id, name);
+  return added;
+}
+
+CallbackScope::CallbackScope() { ++thread_state.callbacks; }
+CallbackScope::~CallbackScope() { --thread_state.callbacks; }
+bool InCallback() { return thread_state.callbacks > 0; }
+
+void Shutdown() {
+  Process* p = process.load();
+  if (p == nullptr || p->disabled || over.exchange(true)) return;
+  const ForkPage* page = fork_page.load();
+  if (page == nullptr || page->epoch.load() == 0) return;  // a child that never submitted
+  const std::unique_lock lock(p->mutex, std::try_to_lock);
+  if (!lock.owns_lock()) return;
+  for (const auto& device : p->devices) device->Leave();
+}
+
+}  // namespace mortar::client

@@ -1,0 +1,77 @@
+// The gate: holds a submit of a client that is not the holder until its chance comes. The program's own
+// thread waits, then makes its own call (principle 1: delay, never queue).
+//
+// Driven by the thread that submits; nothing of Mortar's is held while it waits. Every wait has a time-out; a
+// board that is lost or switched off lets everything pass.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "board/board.h"
+#include "client/lane_writer.h"
+#include "client/snapshot.h"
+#include "policy/view.h"
+
+namespace mortar::client {
+
+struct Admission {
+  std::int64_t at_ns = 0;     // board time of the admission
+  std::int64_t until_ns = 0;  // when the submit will have run, as predicted
+  std::int64_t held_ns = 0;   // time spent at the gate
+  bool fill = false;          // admitted while a higher client was active
+  std::uint32_t claims_lost = 0;
+  policy::Reason held_for = policy::Reason::kNobodyAbove;  // of the first refusal
+};
+
+// One thread at a time.
+class Gate {
+ public:
+  // Clock and sleep, replaced in tests.
+  class Host {
+   public:
+    virtual ~Host() = default;
+    virtual std::int64_t NowNs() = 0;
+    // Blocks until `until_ns` or until the board's version differs from `version`; may return early.
+    virtual void Sleep(std::uint32_t version, std::int64_t until_ns) = 0;
+  };
+
+  Gate(const board::Board& board, Host& host, int slot) : board_(board), host_(host), slot_(slot) {}
+
+  // Waits until a submit of `length_ns` (0: unknown) may go, and claims the device for it where that is
+  // needed. `in_flight_until`: when the client's own work in flight ends, shared by its threads; read and
+  // advanced.
+  Admission Admit(Watch* watch, LaneWriter* lane, std::int64_t length_ns,
+                  std::atomic<std::int64_t>* in_flight_until);
+
+ private:
+  // False: the claim was lost to another client.
+  bool Claim(std::uint64_t seen, std::int64_t until_ns, std::uint64_t* claimed);
+  void GiveUp(std::uint64_t claimed, std::uint64_t previous);
+  // Nobody above is active: others learn all the same until when the device has work of ours.
+  void Announce(std::int64_t until_ns);
+
+  const board::Board& board_;
+  Host& host_;
+  int slot_;
+  policy::View view_;  // scratch: large, and set up once
+};
+
+// The board's own clock and futex, with a short spin at the end of a sleep.
+class BoardHost : public Gate::Host {
+ public:
+  static constexpr std::int64_t kSpinNs = 50'000;  // issue A: spinning allowed for 50 us
+
+  explicit BoardHost(board::Board& board) : board_(board) {}
+  std::int64_t NowNs() override { return board_.NowNs(); }
+  void Sleep(std::uint32_t version, std::int64_t until_ns) override;
+
+ private:
+  board::Board& board_;
+};
+
+// The length assumed of a kernel that was never timed: short enough to be tried now and then, shorter the
+// longer it has been held, so that it is tried in the end and then known.
+std::int64_t AssumedLength(std::int64_t held_ns);
+
+}  // namespace mortar::client

@@ -1,0 +1,260 @@
+#include "client/lane.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "board/fill_word.h"
+#include "client/session.h"
+
+namespace mortar::client {
+namespace {
+
+constexpr auto kRelaxed = std::memory_order_relaxed;
+constexpr std::uint64_t kFlushEvery = 64;              // submits
+constexpr std::int64_t kCheckEveryNs = 1'000'000'000;  // is the board still in place?
+constexpr std::int64_t kRestedNs = 10'000'000;         // chosen: silence after which turns are counted anew
+
+double LimitOf(const board::Slot& slot) { return slot.max_slowdown_ppm.load(kRelaxed) * 1e-6; }
+
+void AddTo(board::Atomic<std::uint64_t>& sum, std::uint64_t* pending) {
+  if (*pending != 0) sum.fetch_add(std::exchange(*pending, 0), kRelaxed);
+}
+
+}  // namespace
+
+Lane::Lane(Session& session, int index, std::uint64_t seed)
+    : session_(session),
+      index_(index),
+      shared_(index == board::kLanes - 1),
+      predictor_(session.kernels(), seed),
+      controller_(LimitOf(session.slot())),
+      writer_(&session.slot().lanes[index]),
+      gate_(session.board(), session.host(), session.slot_index()),
+      random_(seed + 1) {
+  predictor_.set_recording(session.recording());
+  predictor_.set_caution(controller_.caution());
+  if (shared_) predictor_.OnInvisibleWait();  // several threads in one stream of submits: no pattern to trust
+  Refresh();
+}
+
+void Lane::Refresh() {
+  const board::Slot& slot = session_.slot();
+  if (session_.board().Lost()) {
+    session_.set_lost();
+    base::LogOnce("board lost",
+                  "the board " + session_.board().path() +
+                      " was truncated or overwritten while in use; this program goes on unscheduled");
+    return;
+  }
+  watch_ = ReadWatch(session_.board(), session_.slot_index(), static_cast<int>(slot.priority.load(kRelaxed)));
+  controller_.set_limit(LimitOf(slot));
+}
+
+Ticket Lane::BeforeSubmit(const Launch& launch) {
+  if (!shared_) return Submit(launch);
+  const std::lock_guard lock(mutex_);
+  return Submit(launch);
+}
+
+Ticket Lane::Submit(const Launch& launch) {
+  board::Board& board = session_.board();
+  // Pairs with Bump: settings announced by this version are visible.
+  if (board.header().version.load(std::memory_order_acquire) != watch_.version) Refresh();
+  if (session_.lost()) return {};
+  predict::Kernel* kernel = launch.kernel;
+  predict::Submission submission{.kernel = kernel,
+                                 .stream = launch.stream,
+                                 .ordered = launch.ordered,
+                                 .offline = watch_.settings.policy == model::PolicyId::kFikit};
+  Ticket ticket;
+  std::int64_t until = 0;
+  if (watch_.rivals && launch.gated && !watch_.settings.off) {
+    std::int64_t length = 0;
+    if (kernel != nullptr) {
+      length = (submission.offline ? kernel->offline_duration_ns : kernel->length_ns).load(kRelaxed);
+    }
+    if (last_activity_ + kRestedNs < board.NowNs()) session_.CatchUpTurns();
+    const Admission admission = gate_.Admit(&watch_, &writer_, length, &session_.in_flight_until());
+    ticket.at_ns = admission.at_ns;
+    ticket.fill = true;
+    until = admission.until_ns;
+    submission.not_before_ns = until - (length > 0 ? length : until - ticket.at_ns);
+    session_.AddServed(static_cast<std::uint64_t>(std::max<std::int64_t>(length, 0)));
+    pending_.claims_lost += admission.claims_lost;
+    if (admission.held_for != policy::Reason::kNobodyAbove) {
+      ++pending_.gated;
+      pending_.gated_ns += static_cast<std::uint64_t>(admission.held_ns);
+    }
+    if (admission.fill) {
+      ++pending_.fills;
+      pending_.fill_ns += static_cast<std::uint64_t>(std::max<std::int64_t>(length, 0));
+    }
+    if (TraceWriter* trace = session_.trace(); trace != nullptr && admission.held_ns > 0) {
+      trace->Add({.kind = static_cast<std::uint32_t>(model::TraceKind::kGate),
+                  .lane = static_cast<std::uint32_t>(index_),
+                  .begin_ns = ticket.at_ns - admission.held_ns,
+                  .end_ns = ticket.at_ns,
+                  .id = kernel != nullptr ? kernel->id : 0,
+                  .detail = static_cast<std::uint32_t>(admission.held_for)});
+    }
+  } else {
+    ticket.at_ns = board.NowNs();
+    if (watch_.others != 0) {
+      const std::int64_t fill =
+          board::UnpackFill(board.header().fill_until.load(std::memory_order_acquire)).until_ns;
+      submission.fill_until_ns = fill > ticket.at_ns ? CheckedInstant(fill, ticket.at_ns) : 0;
+    }
+  }
+  submission.now_ns = ticket.at_ns;
+  predict::Forecast forecast = predictor_.OnSubmit(submission);
+  forecast.busy_until_ns = std::max(forecast.busy_until_ns, until);
+  writer_.Publish(board::kLaneRunning, ticket.at_ns, forecast);
+  last_activity_ = ticket.at_ns;
+  ticket.sequence = predictor_.last_sequence();
+  if (predictor_.has_ended()) OnEndedRequest(ticket.at_ns);
+
+  const std::int64_t duration = kernel != nullptr ? kernel->duration_ns.load(kRelaxed) : 0;
+  pending_.device_ns += static_cast<std::uint64_t>(duration);
+  if (++pending_.submits >= kFlushEvery) Flush();
+  if (kernel != nullptr) {
+    ticket.sample =
+        session_.kernels().WantSample(*kernel, session_.recording() || session_.trace() != nullptr);
+  }
+  if (TraceWriter* trace = session_.trace(); trace != nullptr) {
+    trace->Add({.kind = static_cast<std::uint32_t>(model::TraceKind::kSubmit),
+                .lane = static_cast<std::uint32_t>(index_),
+                .begin_ns = ticket.at_ns,
+                .end_ns = forecast.busy_until_ns,
+                .id = kernel != nullptr ? kernel->id : 0,
+                .value_ns = duration,
+                .detail = ticket.fill ? 1U : 0U});
+  }
+  return ticket;
+}
+
+void Lane::EnterWait() {
+  std::unique_lock lock(mutex_, std::defer_lock);
+  if (shared_) lock.lock();
+  if (session_.lost()) return;
+  wait_began_ = session_.board().NowNs();
+  predictor_.OnWaitEnter(wait_began_);
+  writer_.PublishWaiting(wait_began_);
+}
+
+void Lane::LeaveWait(std::uint64_t covered) {
+  std::unique_lock lock(mutex_, std::defer_lock);
+  if (shared_) lock.lock();
+  if (session_.lost()) return;
+  const std::int64_t now = session_.board().NowNs();
+  if (covered == kAll) covered = predictor_.last_sequence();
+  const predict::Forecast forecast = predictor_.OnWaitReturn(now, covered);
+  writer_.Publish(board::kLaneRunning, now, forecast);
+  last_activity_ = now;
+  if (covered != 0 && covered == predictor_.last_sequence() && session_.lanes_in_use() == 1) {
+    session_.in_flight_until().store(now, kRelaxed);
+  }
+  ++pending_.waits;
+  pending_.wait_ns += static_cast<std::uint64_t>(std::max<std::int64_t>(0, now - wait_began_));
+  if (TraceWriter* trace = session_.trace(); trace != nullptr) {
+    trace->Add({.kind = static_cast<std::uint32_t>(model::TraceKind::kWait),
+                .lane = static_cast<std::uint32_t>(index_),
+                .begin_ns = wait_began_,
+                .end_ns = now,
+                .value_ns = predictor_.last_harm_ns()});
+  }
+  if (predictor_.has_ended()) OnEndedRequest(now);
+  PublishLadders();
+  Flush();
+  if (now > checked_at_ + kCheckEveryNs) {
+    checked_at_ = now;
+    session_.CheckInPlace();
+  }
+}
+
+void Lane::OnEndedRequest(std::int64_t now_ns) {
+  const predict::RequestTracker::Ended ended = predictor_.TakeEnded();
+  controller_.OnRequest(ended.request_ns, ended.harm_ns, ended.control);
+  predictor_.set_caution(controller_.caution());
+  predictor_.PlanNext(controller_.NextIsControl(random_.Uniform()));
+  if (ended.control) {
+    ++pending_.controls;
+    pending_.control_ns += static_cast<std::uint64_t>(ended.request_ns);
+  } else {
+    ++pending_.requests;
+    pending_.request_ns += static_cast<std::uint64_t>(ended.request_ns);
+    pending_.harm_ns += static_cast<std::uint64_t>(ended.harm_ns);
+  }
+  if (TraceWriter* trace = session_.trace(); trace != nullptr) {
+    trace->Add({.kind = static_cast<std::uint32_t>(model::TraceKind::kRequest),
+                .lane = static_cast<std::uint32_t>(index_),
+                .begin_ns = now_ns - ended.request_ns,
+                .end_ns = now_ns,
+                .value_ns = ended.harm_ns,
+                .detail = ended.control ? 1U : 0U});
+  }
+}
+
+void Lane::PublishLadders() {
+  for (int ladder = predictor_.TakeChangedLadder(); ladder >= 0; ladder = predictor_.TakeChangedLadder()) {
+    board::Ladder& line = session_.slot().ladders[ladder];
+    for (int r = 0; r < board::kRungs; ++r) {
+      line.length_us[r].store(predictor_.ladders().length_us(static_cast<std::uint8_t>(ladder), r), kRelaxed);
+    }
+    session_.slot().idle_after_ns.store(predictor_.ladders().idle_after_ns(), kRelaxed);
+  }
+}
+
+void Lane::Flush() {
+  board::Counters& counters = session_.slot().counters;
+  AddTo(counters.submits, &pending_.submits);
+  AddTo(counters.gated, &pending_.gated);
+  AddTo(counters.gated_ns, &pending_.gated_ns);
+  AddTo(counters.fills, &pending_.fills);
+  AddTo(counters.fill_ns, &pending_.fill_ns);
+  AddTo(counters.device_ns, &pending_.device_ns);
+  AddTo(counters.waits, &pending_.waits);
+  AddTo(counters.wait_ns, &pending_.wait_ns);
+  AddTo(counters.claims_lost, &pending_.claims_lost);
+  if (pending_.requests + pending_.controls != 0) Report();
+  AddTo(counters.requests, &pending_.requests);
+  AddTo(counters.request_ns, &pending_.request_ns);
+  AddTo(counters.harm_ns, &pending_.harm_ns);
+  AddTo(counters.controls, &pending_.controls);
+  AddTo(counters.control_ns, &pending_.control_ns);
+}
+
+void Lane::Report() {
+  board::Report& report = session_.slot().report;
+  const policy::MeasuredSlowdown measured = controller_.Measured();
+  const auto ppm = [](double share) {
+    return static_cast<std::int32_t>(std::clamp(share, -1.0, 1000.0) * 1e6);
+  };
+  if (measured.known) {
+    report.measured_low_ppm.store(ppm(measured.low), kRelaxed);
+    report.measured_high_ppm.store(ppm(measured.high), kRelaxed);
+    report.measured_slowdown_ppm.store(ppm(measured.mean), kRelaxed);
+  }
+  report.caution_permille.store(static_cast<std::uint32_t>(controller_.caution() * 1000), kRelaxed);
+  report.period_submits.store(predictor_.period_submits(), kRelaxed);
+  report.period_ns.store(static_cast<std::uint64_t>(predictor_.period_ns()), kRelaxed);
+  report.kernels_known.store(session_.kernels().size(), kRelaxed);
+}
+
+void Lane::AddSample(predict::Kernel& kernel, std::int64_t device_ns, std::int64_t began_ns) {
+  session_.kernels().AddSample(kernel, device_ns, session_.recording());
+  session_.slot().counters.sampled.fetch_add(1, kRelaxed);
+  TraceWriter* trace = session_.trace();
+  if (trace == nullptr || began_ns == 0) return;
+  trace->Add({.kind = static_cast<std::uint32_t>(model::TraceKind::kDevice),
+              .lane = static_cast<std::uint32_t>(index_),
+              .begin_ns = began_ns,
+              .end_ns = began_ns + device_ns,
+              .id = kernel.id});
+}
+
+void Lane::Retire() {
+  Flush();
+  writer_.Clear();
+}
+
+}  // namespace mortar::client

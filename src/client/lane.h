@@ -1,0 +1,90 @@
+// One submitting thread of this process as a client of one device: what a backend calls around the driver's
+// calls.
+//
+//   ticket = lane->BeforeSubmit(…);  status = driver's call;      (may block at the gate; never on the
+//   holder's path) lane->EnterWait();  status = driver's wait;  lane->LeaveWait(sequence covered);
+//
+// Owned by its thread. The last lane of a session is shared by all further threads: they take its mutex.
+// On the holder's path BeforeSubmit takes no lock, no system call, no memory.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+
+#include "base/random.h"
+#include "client/gate.h"
+#include "policy/controller.h"
+#include "predict/lane.h"
+
+namespace mortar::client {
+
+class Session;
+
+struct Launch {
+  predict::Kernel* kernel = nullptr;  // null: not known and not to be learned (the table is full)
+  std::uint64_t stream = 0;
+  bool ordered = true;
+  bool gated = true;  // false: a call that must not be held (from a driver's callback)
+};
+
+struct Ticket {
+  std::uint64_t sequence = 0;  // of this submit on its lane; 0: nothing is tracked
+  std::int64_t at_ns = 0;      // board time
+  bool sample = false;         // read this launch's device time back
+  bool fill = false;           // passed the gate: flush it, so that it runs when it was admitted
+};
+
+class Lane {
+ public:
+  Lane(Session& session, int index, std::uint64_t seed);
+  Lane(const Lane&) = delete;
+  Lane& operator=(const Lane&) = delete;
+
+  Ticket BeforeSubmit(const Launch& launch);
+  void EnterWait();
+  // The wait returned and covered this lane's submits up to `covered`; kAll: all of them; 0: none that is
+  // known.
+  static constexpr std::uint64_t kAll = ~std::uint64_t{0};
+  void LeaveWait(std::uint64_t covered);
+  void OnInvisibleWait() { predictor_.OnInvisibleWait(); }
+
+  // Device time of a launch, and on tracing runs when it ran (board time; 0: unknown).
+  void AddSample(predict::Kernel& kernel, std::int64_t device_ns, std::int64_t began_ns);
+
+  int index() const { return index_; }
+  Session& session() { return session_; }
+  // The thread is gone: sums are handed in and the board's line cleared.
+  void Retire();
+
+ private:
+  friend class Session;
+  Ticket Submit(const Launch& launch);
+  void Refresh();
+  void OnEndedRequest(std::int64_t now_ns);
+  void Flush();
+  void PublishLadders();
+  void Report();
+
+  Session& session_;
+  int index_;
+  bool shared_;
+  std::mutex mutex_;  // the shared lane's
+  predict::LanePredictor predictor_;
+  policy::Controller controller_;
+  LaneWriter writer_;
+  Gate gate_;
+  Watch watch_;
+  base::Random random_;
+  std::int64_t wait_began_ = 0;
+  std::int64_t last_activity_ = 0;
+  std::int64_t checked_at_ = 0;
+  // Not yet on the board.
+  struct Pending {
+    std::uint64_t submits = 0, gated = 0, gated_ns = 0, fills = 0, fill_ns = 0, device_ns = 0, waits = 0,
+                  wait_ns = 0, requests = 0, request_ns = 0, harm_ns = 0, controls = 0, control_ns = 0,
+                  claims_lost = 0;
+  } pending_;
+};
+
+}  // namespace mortar::client

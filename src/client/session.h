@@ -1,0 +1,68 @@
+// This process as one client of one device's board: slot, kernels, settings, lanes.
+//
+// Made by Device (client/client.h) and never destroyed: threads of the program may be inside it at any time.
+// A forked child makes its own.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <bit>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "board/board.h"
+#include "client/lane.h"
+#include "client/options.h"
+#include "client/trace_writer.h"
+#include "predict/kernels.h"
+
+namespace mortar::client {
+
+class Session {
+ public:
+  // Opens (or creates) the board of `device` and joins it. Errors: as board::Board::Open and Join give them.
+  static base::Result<std::unique_ptr<Session>> Open(const std::string& device, const Options& options,
+                                                     predict::KernelTable& kernels);
+  Session(board::Board board, board::SlotRef ref, const Options& options, predict::KernelTable& kernels);
+
+  board::Board& board() { return board_; }
+  board::Slot& slot() { return board_.slot(ref_.index); }
+  int slot_index() const { return ref_.index; }
+  predict::KernelTable& kernels() { return kernels_; }
+  TraceWriter* trace() { return trace_.get(); }
+  bool recording() const { return recording_; }
+  // When this process's work on the device ends, as predicted.
+  std::atomic<std::int64_t>& in_flight_until() { return in_flight_until_; }
+  BoardHost& host() { return host_; }
+
+  // The lane of a thread that comes for the first time; kLanes - 1 is shared by those that come late.
+  Lane* Attach();
+  void Detach(Lane* lane);
+  int lanes_in_use() const { return std::popcount(lanes_used_.load(std::memory_order_relaxed)); }
+
+  // Takes a look (system call, rare path): gone, truncated or replaced means lost.
+  void CheckInPlace();
+  bool lost() const { return lost_.load(std::memory_order_relaxed); }
+  void set_lost() { lost_.store(true, std::memory_order_relaxed); }
+  // Device time had, for turns among equals; weight 2 counts half.
+  void AddServed(std::uint64_t device_ns);
+  // After a rest: a client does not save up turns while it has nothing to submit.
+  void CatchUpTurns();
+  void Leave();
+
+ private:
+  board::Board board_;
+  board::SlotRef ref_;
+  predict::KernelTable& kernels_;
+  bool recording_;
+  BoardHost host_;
+  std::unique_ptr<TraceWriter> trace_;
+  std::atomic<std::int64_t> in_flight_until_{0};
+  std::atomic<std::uint32_t> lanes_used_{0};
+  std::atomic<bool> lost_{false};
+  std::mutex mutex_;  // lanes_
+  std::array<std::unique_ptr<Lane>, board::kLanes> lanes_;
+};
+
+}  // namespace mortar::client
