@@ -65,10 +65,11 @@ std::unique_ptr<Planner> MakePlanner(StrategyId id, const Space& space, Profiler
       return MakeMax(space, profiler, filled);
     case StrategyId::kRandom:
       return MakeRandom(space, profiler, filled);
+    case StrategyId::kAuto:
+      return MakeAuto(space, profiler, filled);
     case StrategyId::kGmd:
     case StrategyId::kAls:
     case StrategyId::kNn:
-    case StrategyId::kAuto:
       break;
   }
   return nullptr;

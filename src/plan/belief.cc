@@ -1,0 +1,338 @@
+#include "plan/belief.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <tuple>
+
+#include "plan/normal.h"
+
+namespace mortar::plan {
+namespace {
+
+constexpr float kLeastChance = 1e-4F;
+
+// How a quantity's logarithm will read once measured: its mean is known to `deviation`, and a margin `shift`
+// is kept for what the reading leaves unknown.
+struct View {
+  float mean;
+  float deviation;
+  float shift;
+};
+
+View ViewOf(const Gp& gp, Eigen::Index i, float spread) {
+  const float variance = gp.variance(i);
+  if (spread <= 0) return {gp.mean()[i], std::sqrt(variance), 0};
+  const float after = variance * spread * spread / (variance + spread * spread);
+  return {gp.mean()[i], std::sqrt(std::max(variance - after, 0.0F)),
+          static_cast<float>(kMarginZ) * std::sqrt(after)};
+}
+
+float ChanceBelow(const View& view, float log_budget) {
+  const float room = log_budget - view.mean - view.shift;
+  if (view.deviation < 1e-5F) return room >= 0 ? 1.0F : 0.0F;
+  return Phi(room / view.deviation);
+}
+
+float LogOf(double value) { return value < 1e30 ? static_cast<float>(std::log(value)) : 70.0F; }
+
+// E[max(τ − τ0, 0)] for times whose expectations and standard deviations are given (all in ms).
+double ExpectedGain(double window, double t_in, double t_in_deviation, double t_bg, double t_bg_deviation,
+                    double tau0) {
+  const double ratio = (window - t_in) / t_bg;
+  const double deviation = std::hypot(t_in_deviation, std::max(ratio, 0.0) * t_bg_deviation) / t_bg;
+  if (deviation > 3 || tau0 > 40) return ExpectedExcess(ratio - 0.5, deviation, tau0);
+  const double first = std::floor(tau0 + 1e-6) + 1;
+  double gain = 0;
+  double worth = first - tau0;  // of the first step; each further is worth 1
+  for (double k = first; k < first + 40; ++k) {
+    const double spread = std::hypot(t_in_deviation, k * t_bg_deviation);
+    const double room = window - t_in - k * t_bg;
+    const double chance = spread < 1e-6 * window
+                              ? (room >= -kSlack * window ? 1.0 : 0.0)
+                              : static_cast<double>(Phi(static_cast<float>(room / spread)));
+    if (chance < 1e-4) break;
+    gain += worth * chance;
+    worth = 1;
+  }
+  return gain;
+}
+
+}  // namespace
+
+struct Belief::Scan {
+  std::vector<Candidate> found;
+  Candidate nearest;  // by how likely its budgets hold, where nothing else is found
+  double nearest_odds = -1e300;
+};
+
+Belief::Belief(const Space& space) : space_(space) {
+  const auto& modes = space.table().modes;
+  if (space.has_inference()) {
+    t_in_ = std::make_unique<Gp>(SharedPrior(modes, space.batches(), Quantity::kTime));
+    p_in_ = std::make_unique<Gp>(SharedPrior(modes, space.batches(), Quantity::kPower));
+  }
+  if (space.has_background()) {
+    t_bg_ = std::make_unique<Gp>(SharedPrior(modes, space.batches2(), Quantity::kTime));
+    p_bg_ = std::make_unique<Gp>(SharedPrior(modes, space.batches2(), Quantity::kPower));
+  }
+}
+
+void Belief::Reset() {
+  for (const auto* gp : {&t_in_, &p_in_, &t_bg_, &p_bg_}) {
+    if (*gp != nullptr) (*gp)->Reset();
+  }
+  spread_ = 0;
+  count_ = 0;
+}
+
+void Belief::Learn(const Probe& probe) {
+  const auto spread = static_cast<float>(probe.measured.spread);
+  spread_ = std::max(spread_, spread);
+  ++count_;
+  const Sample& sample = probe.measured.sample;
+  if (t_in_ != nullptr) {
+    const Eigen::Index i = Cell(probe.choice.batch, probe.choice.mode);
+    t_in_->Add(i, LogOf(sample.t_in), spread);
+    p_in_->Add(i, LogOf(sample.p_in), spread);
+  }
+  if (t_bg_ != nullptr) {
+    const Eigen::Index i = Cell(probe.choice.batch2, probe.choice.mode);
+    t_bg_->Add(i, LogOf(sample.t_bg), spread);
+    p_bg_->Add(i, LogOf(sample.p_bg), spread);
+  }
+}
+
+void Belief::OfferTraining(const Terms& terms, std::optional<double> incumbent, Scan* scan) const {
+  const float log_power = LogOf(terms.power_w);
+  for (int m = 0; m < space_.modes(); ++m) {
+    const Choice choice{m, 0, 0};
+    if (!space_.Exists(choice)) continue;
+    const View time = ViewOf(*t_bg_, m, spread_);
+    const View power = ViewOf(*p_bg_, m, spread_);
+    const float chance = ChanceBelow(power, log_power);
+    const double odds = log_power - power.mean;
+    if (odds > scan->nearest_odds) {
+      scan->nearest_odds = odds;
+      scan->nearest = {choice, 0, chance};
+    }
+    if (chance < kLeastChance) continue;
+    double score = 0;
+    double deviation = 0;
+    switch (terms.objective) {
+      case Objective::kThroughput:
+        score = 1000 / std::exp(static_cast<double>(time.mean));
+        deviation = score * time.deviation;
+        break;
+      case Objective::kEnergy:
+        score = -std::exp(static_cast<double>(time.mean + power.mean));
+        deviation = -score * std::hypot(time.deviation, power.deviation);
+        break;
+      case Objective::kHeadroom: {
+        const double share = std::exp(static_cast<double>(power.mean)) / terms.power_w;
+        score = 1 - share;
+        deviation = share * power.deviation;
+        break;
+      }
+    }
+    const double gain = incumbent ? ExpectedExcess(score, deviation, *incumbent) : score;
+    scan->found.push_back({choice, gain * static_cast<double>(chance), chance});
+  }
+}
+
+void Belief::OfferInference(const Terms& terms, std::optional<double> incumbent, int b, int m,
+                            Scan* scan) const {
+  const Eigen::Index i = Cell(b, m);
+  const int batch = space_.batches()[static_cast<std::size_t>(b)];
+  const View time = ViewOf(*t_in_, i, spread_);
+  const View power = ViewOf(*p_in_, i, spread_);
+  const float log_time = LogOf(terms.LongestInference(batch));
+  const float log_power = LogOf(terms.power_w);
+  const double odds = std::min(log_time - time.mean - time.shift, log_power - power.mean - power.shift);
+  const float chance = ChanceBelow(time, log_time) * ChanceBelow(power, log_power);
+  if (odds > scan->nearest_odds) {
+    scan->nearest_odds = odds;
+    scan->nearest = {Choice{m, b, 0}, 0, chance};
+  }
+  if (chance < kLeastChance) return;
+  if (terms.problem != Problem::kInfer) {
+    OfferBackground(terms, incumbent, b, m, static_cast<double>(chance), scan);
+    return;
+  }
+  const double t = std::exp(static_cast<double>(time.mean));
+  const double p = std::exp(static_cast<double>(power.mean));
+  double score = 0;
+  double deviation = 0;
+  switch (terms.objective) {
+    case Objective::kThroughput:
+      score = -(terms.Queueing(batch) + t);
+      deviation = t * time.deviation;
+      break;
+    case Objective::kEnergy:
+      score = -t * p / batch;
+      deviation = -score * std::hypot(time.deviation, power.deviation);
+      break;
+    case Objective::kHeadroom: {
+      const double latency = terms.Queueing(batch) + t;
+      const double parts[] = {1 - t / terms.Window(batch), 1 - latency / terms.latency_ms,
+                              1 - p / terms.power_w};
+      const double deviations[] = {t / terms.Window(batch) * time.deviation,
+                                   t / terms.latency_ms * time.deviation,
+                                   p / terms.power_w * power.deviation};
+      const auto least = std::min_element(parts, parts + 3) - parts;
+      score = parts[least];
+      deviation = deviations[least];
+      break;
+    }
+  }
+  const double gain = incumbent ? ExpectedExcess(score, deviation, *incumbent) : score;
+  scan->found.push_back({Choice{m, b, 0}, gain * (incumbent ? static_cast<double>(chance) : 1.0), chance});
+}
+
+void Belief::OfferBackground(const Terms& terms, std::optional<double> incumbent, int b, int m,
+                             double feasible, Scan* scan) const {
+  const int batch = space_.batches()[static_cast<std::size_t>(b)];
+  const double window = terms.Window(batch);
+  const View in = ViewOf(*t_in_, Cell(b, m), spread_);
+  const double t_in = std::exp(static_cast<double>(in.mean + in.shift));
+  const float log_power = LogOf(terms.power_w);
+  for (int b2 = 0; b2 < static_cast<int>(space_.batches2().size()); ++b2) {
+    const Choice choice{m, b, b2};
+    if (!space_.Exists(choice)) continue;
+    const double unit =
+        terms.problem == Problem::kMultiInfer ? space_.batches2()[static_cast<std::size_t>(b2)] : 1;
+    const View bg = ViewOf(*t_bg_, Cell(b2, m), spread_);
+    const View power = ViewOf(*p_bg_, Cell(b2, m), spread_);
+    const double trains = ChanceBelow(power, log_power);
+    const double t_bg = std::exp(static_cast<double>(bg.mean + bg.shift));
+    double gain = 0;
+    if (terms.objective == Objective::kThroughput) {
+      const double scale = 1000 * unit / window;
+      gain = scale * ExpectedGain(window, t_in, t_in * in.deviation, t_bg, t_bg * bg.deviation,
+                                  incumbent ? *incumbent / scale : 0.0);
+    } else {
+      // Rare objectives: judged at the expected sample, with the spread of the worst of its parts.
+      Sample sample = Expected(choice);
+      sample.t_in = t_in;
+      const Outcome outcome = Judge(terms, batch, static_cast<int>(unit), sample);
+      const double width = std::max(std::abs(outcome.score), 0.05) * std::hypot(in.deviation, bg.deviation);
+      if (outcome.score > -1e200)
+        gain = ExpectedExcess(outcome.score, width, incumbent.value_or(outcome.score - 1));
+    }
+    if (incumbent && gain * feasible * trains <= 0) continue;
+    scan->found.push_back({choice, gain * trains * (incumbent ? feasible : 1.0), feasible});
+  }
+}
+
+void Belief::Offer(const Terms& terms, std::optional<double> incumbent, Scan* scan) const {
+  if (terms.problem == Problem::kTrain) return OfferTraining(terms, incumbent, scan);
+  for (int b = 0; b < static_cast<int>(space_.batches().size()); ++b) {
+    if (terms.LongestInference(space_.batches()[static_cast<std::size_t>(b)]) <= 0) continue;
+    for (int m = 0; m < space_.modes(); ++m) {
+      if (space_.Exists(Choice{m, b, 0})) OfferInference(terms, incumbent, b, m, scan);
+    }
+  }
+}
+
+std::vector<Belief::Candidate> Belief::Best(const Terms& terms, std::optional<double> incumbent,
+                                            std::size_t count) const {
+  Scan scan;
+  Offer(terms, incumbent, &scan);
+  if (!incumbent && !scan.found.empty()) {
+    // No plan yet: a feasible one is worth half the range of the objective, whatever it yields.
+    double low = scan.found.front().worth;
+    double high = low;
+    for (const Candidate& one : scan.found) {
+      low = std::min(low, one.worth);
+      high = std::max(high, one.worth);
+    }
+    const double range = std::max(high - low, 1e-9);
+    for (Candidate& one : scan.found) one.worth = one.feasible * (0.5 + (one.worth - low) / range);
+  }
+  const auto better = [](const Candidate& a, const Candidate& b) { return a.worth > b.worth; };
+  if (scan.found.size() > count) {
+    std::nth_element(scan.found.begin(), scan.found.begin() + static_cast<std::ptrdiff_t>(count),
+                     scan.found.end(), better);
+    scan.found.resize(count);
+  }
+  std::sort(scan.found.begin(), scan.found.end(), better);
+  if (scan.found.empty() && scan.nearest.choice.mode >= 0) scan.found.push_back(scan.nearest);
+  return std::move(scan.found);
+}
+
+std::optional<Belief::Candidate> Belief::Next(const Terms& terms, std::optional<double> incumbent,
+                                              int left) const {
+  (void)left;
+  const auto best = Best(terms, incumbent, 1);
+  if (best.empty()) return std::nullopt;
+  return best.front();
+}
+
+Sample Belief::Expected(const Choice& choice) const {
+  Sample sample;
+  if (t_in_ != nullptr) {
+    const Eigen::Index i = Cell(choice.batch, choice.mode);
+    sample.t_in = std::exp(static_cast<double>(t_in_->mean()[i]));
+    sample.p_in = std::exp(static_cast<double>(p_in_->mean()[i]));
+  }
+  if (t_bg_ != nullptr) {
+    const Eigen::Index i = Cell(choice.batch2, choice.mode);
+    sample.t_bg = std::exp(static_cast<double>(t_bg_->mean()[i]));
+    sample.p_bg = std::exp(static_cast<double>(p_bg_->mean()[i]));
+  }
+  return sample;
+}
+
+Plan Belief::BestBelieved(const Terms& terms, const std::vector<Probe>& probes) const {
+  Plan best;
+  for (const Probe& probe : probes) {
+    const Choice& choice = probe.choice;
+    float variance = 0;
+    if (t_in_ != nullptr) {
+      const Eigen::Index i = Cell(choice.batch, choice.mode);
+      variance = std::max({variance, t_in_->variance(i), p_in_->variance(i)});
+    }
+    if (t_bg_ != nullptr) {
+      const Eigen::Index i = Cell(choice.batch2, choice.mode);
+      variance = std::max({variance, t_bg_->variance(i), p_bg_->variance(i)});
+    }
+    const Sample sample = Expected(choice);
+    const int batch = space_.batches()[static_cast<std::size_t>(choice.batch)];
+    const int batch2 = space_.batches2()[static_cast<std::size_t>(choice.batch2)];
+    const Outcome outcome =
+        JudgeWithMargin(terms, batch, batch2, sample, std::sqrt(static_cast<double>(variance)),
+                        space_.IdleWatts(choice.mode));
+    if (!outcome.feasible || (best.feasible && outcome.score <= best.outcome.score)) continue;
+    best.feasible = true;
+    best.mode = choice.mode;
+    best.batch = batch;
+    best.batch2 = batch2;
+    best.sample = sample;
+    best.outcome = outcome;
+  }
+  return best;
+}
+
+std::optional<Choice> Belief::MostUncertain(base::Random& random) const {
+  std::optional<Choice> best;
+  float most = 0;
+  for (int b = 0; b < static_cast<int>(space_.batches().size()); ++b) {
+    for (int m = 0; m < space_.modes(); ++m) {
+      const auto batches2 = static_cast<std::uint64_t>(space_.batches2().size());
+      const Choice choice{m, b, static_cast<int>(random.Next() % batches2)};
+      if (!space_.Exists(choice)) continue;
+      float variance = 0;
+      if (t_in_ != nullptr) variance += t_in_->variance(Cell(b, m)) + p_in_->variance(Cell(b, m));
+      if (t_bg_ != nullptr) {
+        variance += t_bg_->variance(Cell(choice.batch2, m)) + p_bg_->variance(Cell(choice.batch2, m));
+      }
+      if (variance > most) {
+        most = variance;
+        best = choice;
+      }
+    }
+  }
+  return best;
+}
+
+}  // namespace mortar::plan
