@@ -2,20 +2,11 @@
 
 #include <cmath>
 
-#include "common/digits.h"
-
 namespace examples {
 
-std::vector<double> PlanArrivals(ArrivalKind kind, double rate, int count, std::uint64_t seed) {
-  Random random(seed);
-  std::vector<double> arrivals;
-  arrivals.reserve(static_cast<std::size_t>(count));
-  double now = 0;
-  for (int i = 0; i < count; ++i) {
-    now += kind == ArrivalKind::kPeriodic ? 1.0 / rate : -std::log1p(-random.Uniform()) / rate;
-    arrivals.push_back(now);
-  }
-  return arrivals;
+double Arrivals::Next() {
+  now_ += kind_ == ArrivalKind::kPeriodic ? 1.0 / rate_ : -std::log1p(-random_.Uniform()) / rate_;
+  return now_;
 }
 
 }  // namespace examples

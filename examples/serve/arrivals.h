@@ -3,13 +3,24 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
+
+#include "common/digits.h"
 
 namespace examples {
 
 enum class ArrivalKind { kPoisson, kPeriodic };
 
-// `count` arrivals at `rate` a second.
-std::vector<double> PlanArrivals(ArrivalKind kind, double rate, int count, std::uint64_t seed);
+class Arrivals {
+ public:
+  // At `rate` a second.
+  Arrivals(ArrivalKind kind, double rate, std::uint64_t seed) : kind_(kind), rate_(rate), random_(seed) {}
+  double Next();
+
+ private:
+  ArrivalKind kind_;
+  double rate_;
+  Random random_;
+  double now_ = 0;
+};
 
 }  // namespace examples

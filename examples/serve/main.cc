@@ -42,13 +42,16 @@ bool Matches(const Scores& answer, const Scores& reference) {
 }
 
 Outcome Serve(DeviceCnn& network, const std::vector<Picture>& pictures, const std::vector<Scores>& references,
-              const std::vector<double>& arrivals, double host_us) {
+              const Options& options) {
   Outcome outcome;
-  outcome.latencies_ms.reserve(arrivals.size());
-  std::function<void()> between = [host_us] { SpendHostTime(host_us); };
+  ArrivalKind kind = options.arrivals == "periodic" ? ArrivalKind::kPeriodic : ArrivalKind::kPoisson;
+  Arrivals arrivals(kind, options.rate, options.seed);
+  std::function<void()> between = [&options] { SpendHostTime(options.host_us); };
   std::int64_t start_ns = NowNs();
-  for (std::size_t i = 0; i < arrivals.size(); ++i) {
-    std::int64_t arrival_ns = start_ns + static_cast<std::int64_t>(arrivals[i] * 1e9);
+  for (std::size_t i = 0; options.requests == 0 || i < static_cast<std::size_t>(options.requests); ++i) {
+    double arrival = arrivals.Next();
+    if (options.requests == 0 && arrival >= options.seconds) break;
+    std::int64_t arrival_ns = start_ns + static_cast<std::int64_t>(arrival * 1e9);
     WaitUntil(arrival_ns);
     if (StopRequested()) break;
     const Picture& picture = pictures[i % pictures.size()];
@@ -107,12 +110,8 @@ int Run(const Options& options) {
   std::fprintf(stderr, "serve: compiling kernels\n");
   DeviceCnn network(device, weights);
 
-  ArrivalKind kind = options.arrivals == "periodic" ? ArrivalKind::kPeriodic : ArrivalKind::kPoisson;
-  int count =
-      options.requests > 0 ? options.requests : static_cast<int>(std::lround(options.rate * options.seconds));
-  std::vector<double> arrivals = PlanArrivals(kind, options.rate, count, options.seed);
   AnnounceReady("serve", device.name(), options.wait);
-  Outcome outcome = Serve(network, pictures, references, arrivals, options.host_us);
+  Outcome outcome = Serve(network, pictures, references, options);
   Print(outcome, options, device.name());
   if (outcome.wrong > 0) std::fprintf(stderr, "serve: %d answers differ from the reference\n", outcome.wrong);
   return outcome.wrong > 0 ? 1 : 0;
