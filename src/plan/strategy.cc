@@ -68,7 +68,9 @@ std::unique_ptr<Planner> MakePlanner(StrategyId id, const Space& space, Profiler
     case StrategyId::kAuto:
       return MakeAuto(space, profiler, filled);
     case StrategyId::kGmd:
+      return MakeGmd(space, profiler, filled);
     case StrategyId::kAls:
+      return MakeAls(space, profiler, filled);
     case StrategyId::kNn:
       break;
   }
