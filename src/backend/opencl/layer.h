@@ -1,0 +1,63 @@
+// State of the OpenCL layer in this process: the dispatch table below us, and what is known of queues and
+// kernels.
+//
+// The layer is a table of functions (clInitLayer) that the loader puts between the program and the driver.
+// Handlers are noexcept and return the driver's own status unchanged (style rule 10).
+#pragma once
+
+#include <CL/cl_icd.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "backend/opencl/handle_map.h"
+#include "client/client.h"
+
+namespace mortar::opencl {
+
+// The functions below this layer. Set once by Install, read by all.
+extern cl_icd_dispatch next;
+
+// Copies `target` and returns the table to hand to the loader: ours, or a plain copy where Mortar is not to
+// act.
+const cl_icd_dispatch* Install(const cl_icd_dispatch& target, cl_uint entries);
+
+struct Queue {
+  client::Device* device = nullptr;
+  std::uint64_t stream = 0;
+  bool ordered = true;
+  bool profiling = false;  // the program asked for it
+  bool forced = false;     // we asked for it: hidden from every query
+  // What the program gave to clCreateCommandQueueWithProperties, with the closing 0; for
+  // CL_QUEUE_PROPERTIES_ARRAY.
+  std::unique_ptr<cl_queue_properties[]> properties;
+  std::size_t property_count = 0;
+};
+
+// What is kept of `queue`; learned by asking the driver where we did not see it made. Null: leave it alone.
+Queue* FindQueue(cl_command_queue queue) noexcept;
+
+struct KernelInfo {
+  std::uint64_t name_hash = 0;
+  char name[64] = {};
+  // Hash of the small scalar arguments: part of the identity where durations prove bimodal.
+  std::atomic<std::uint64_t> arguments{0};
+  static constexpr cl_uint kArguments = 32;
+  std::atomic<std::uint64_t> parts[kArguments] = {};
+};
+KernelInfo* FindKernelInfo(cl_kernel kernel) noexcept;
+
+// Which submit made an event, so that a wait for it tells what it covers. Fixed size: what is old is
+// forgotten.
+void RememberEvent(cl_event event, const client::Lane* lane, std::uint64_t sequence) noexcept;
+// The submit of `lane` that made `event`; 0: not known, or another lane's.
+std::uint64_t SequenceOf(cl_event event, const client::Lane* lane) noexcept;
+
+// Adds the handlers of one file to `table`.
+void InstallQueues(cl_icd_dispatch* table);
+void InstallKernels(cl_icd_dispatch* table);
+void InstallTransfers(cl_icd_dispatch* table);
+void InstallWaits(cl_icd_dispatch* table);
+
+}  // namespace mortar::opencl

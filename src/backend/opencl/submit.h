@@ -1,0 +1,42 @@
+// The one shape of every handler that submits: pass the gate, make the program's own call, remember its
+// event.
+#pragma once
+
+#include <CL/cl_icd.h>
+
+#include <cstdint>
+
+#include "backend/opencl/layer.h"
+#include "backend/opencl/samples.h"
+
+namespace mortar::opencl {
+
+// A submit on `queue` of `kernel` (null: unknown). `call(event*)` makes the driver's call with the event
+// pointer to use. `blocking`: the call also waits for the command. Returns what the driver returned.
+template <typename Call>
+cl_int Submit(cl_command_queue handle, const Queue& queue, client::Lane* lane, predict::Kernel* kernel,
+              bool blocking, cl_event* event, Call&& call) noexcept {
+  const client::Ticket ticket = lane->BeforeSubmit(
+      {.kernel = kernel, .stream = queue.stream, .ordered = queue.ordered, .gated = !client::InCallback()});
+  cl_event own = nullptr;
+  const bool sample = ticket.sample && (queue.profiling || queue.forced);
+  cl_event* asked = event != nullptr || !sample ? event : &own;
+  if (blocking) lane->EnterWait();
+  const cl_int status = call(asked);
+  if (blocking) lane->LeaveWait(ticket.sequence);
+  if (status != CL_SUCCESS) return status;
+  if (event != nullptr) RememberEvent(*event, lane, ticket.sequence);
+  if (sample) {
+    if (own == nullptr) next.clRetainEvent(*asked);
+    AddSample(*asked, lane, kernel, ticket.at_ns);
+  }
+  if (blocking) {
+    CollectSamples(lane);
+  } else if (ticket.fill) {
+    // An admitted fill must reach the device now; a holder's queue is never flushed for it.
+    next.clFlush(handle);
+  }
+  return status;
+}
+
+}  // namespace mortar::opencl
