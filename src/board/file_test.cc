@@ -313,18 +313,30 @@ TEST_F(FileTest, SigbusOfTheProgramGoesToItsOwnHandler) {
   EXPECT_EQ(result, 0);
 }
 
+// What ends a child that nobody saves from SIGBUS; a sanitizer's handler stands before ours and picks its own
+// status.
+void ExpectEndedBySigbus(Child& child) {
+  const int result = child.Wait();
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  EXPECT_NE(result, 0);
+#else
+  EXPECT_EQ(result, -SIGBUS);
+#endif
+}
+
 TEST_F(FileTest, SigbusOfTheProgramStillEndsIt) {
   Child child([&] {
     const Board board = Make();
-    return TouchBeyondEnd(directory_.path() + "/other");
+    TouchBeyondEnd(directory_.path() + "/other");
+    return 0;
   });
-  EXPECT_EQ(child.Wait(), -SIGBUS);
+  ExpectEndedBySigbus(child);
   Child sent([&] {
     const Board board = Make();
     raise(SIGBUS);
     return 0;
   });
-  EXPECT_EQ(sent.Wait(), -SIGBUS);
+  ExpectEndedBySigbus(sent);
 }
 
 TEST_F(FileTest, TwoCreateAtOnceAndShareOne) {

@@ -289,7 +289,9 @@ TEST_F(JoinTest, ExecFreesTheSlot) {
   ASSERT_EQ(joined.Await(), 1);
   replaced.OnlyAwaitHere();
   EXPECT_EQ(replaced.Await(), -1);
-  EXPECT_FALSE(board_.OwnerAlive(0));
+  // The kernel drops the old memory's files in an order of its own; a test that fails here hangs until its
+  // time-out.
+  while (board_.OwnerAlive(0)) std::this_thread::yield();
 }
 
 TEST_F(JoinTest, DestroyedBoardIsAsDead) {
