@@ -3,6 +3,9 @@
 A *cut* is {"policy", "span_ms", "requests": [(start, end)], "serve": [(start, end, name)], "train": [(start, end, name,
 is_fill)]}; times in ms from the start of the cut."""
 
+import gzip
+import json
+
 from report_plots import escape, key, line, nice_step, rect, svg, text
 
 
@@ -52,3 +55,42 @@ def caption(cuts):
     words = ("Each row is cut from a recording of the run under that policy and begins with a request. "
              "Hover over a kernel for its name and length.")
     return escape(words + (" Outlined kernels are fills." if fills else ""))
+
+
+def read_trace(path):
+    """The complete events of a Chrome JSON trace, gzipped or not, each with its process's name as "client"."""
+    opener = gzip.open if path.endswith(".gz") else open
+    with opener(path, "rt", encoding="utf-8") as file:
+        trace = json.load(file)
+    events = trace["traceEvents"] if isinstance(trace, dict) else trace
+    names = {event["pid"]: event["args"]["name"] for event in events
+             if event.get("ph") == "M" and event.get("name") == "process_name"}
+    return [dict(event, client=names.get(event["pid"], "")) for event in events if event.get("ph") == "X"]
+
+
+def cut_trace(path, policy, span_ms=9.0):
+    """A typical request of the client serve (the one of median length among those late in the recording), and what both
+    programs ran on the device around it; None where the trace has no such request."""
+    events = read_trace(path)
+
+    def of(client, category):
+        return sorted((event for event in events if event["client"].startswith(client) and event.get("cat") == category),
+                      key=lambda event: event["ts"])
+
+    requests = of("serve", "request")
+    requests = requests[len(requests) // 3:]  # the first ones are still being learned
+    if not requests:
+        return None
+    typical = sorted(requests, key=lambda event: event["dur"])[len(requests) // 2]
+    begin_us, span_us = typical["ts"] - 300.0, 1000.0 * span_ms
+
+    def inside(client, category):
+        for event in of(client, category):
+            start, end = event["ts"] - begin_us, event["ts"] + event["dur"] - begin_us
+            if end > 0 and start < span_us:
+                yield max(0.0, start) / 1000, min(end, span_us) / 1000, event
+
+    kernels = {client: [(start, end, event["name"], bool(event.get("args", {}).get("fill")))
+                        for start, end, event in inside(client, "kernel")] for client in ("serve", "train")}
+    return {"policy": policy, "span_ms": span_ms, "serve": [kernel[:3] for kernel in kernels["serve"]],
+            "train": kernels["train"], "requests": [(start, end) for start, end, _ in inside("serve", "request")]}
