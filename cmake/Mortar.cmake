@@ -94,7 +94,7 @@ function(mortar_preloaded name)
   foreach(dep IN LISTS arg_DEPS)
     target_link_libraries(${name} PRIVATE mortar_${dep})
   endforeach()
-  if(NOT MORTAR_SANITIZE)
+  if(NOT MORTAR_SANITIZE AND NOT MORTAR_FUZZ)
     target_link_options(${name} PRIVATE -static-libstdc++ -static-libgcc -Wl,--exclude-libs,ALL -Wl,-z,defs
                         -Wl,-z,nodelete -Wl,--gc-sections)
   endif()
