@@ -1,6 +1,8 @@
 // `auto`, ours: a Gaussian process with a physical prior chooses the point whose measurement promises most;
 // the answer is the best point it measured. Not in Fulcrum; it keeps GMD's budgets.
 #include <algorithm>
+#include <cmath>
+#include <numeric>
 
 #include "plan/belief.h"
 #include "plan/measured.h"
@@ -12,7 +14,7 @@ namespace {
 class Auto final : public Planner {
  public:
   Auto(const Space& space, Profiler& profiler, const StrategyOptions& options)
-      : Planner(space, profiler), options_(options), belief_(space) {}
+      : Planner(space, profiler), options_(options), belief_(space), central_(CentralFirst(space.table())) {}
 
   void StartOver() override {
     probes_.clear();
@@ -52,7 +54,6 @@ class Auto final : public Planner {
   // Before anything is known: the middle of every knob, and the middle one of the batches whose queueing
   // leaves half of the latency budget.
   std::optional<Choice> First(const Terms& terms) const {
-    const Table& table = space_.table();
     Choice choice;
     std::vector<int> fitting;
     for (int b = 0; b < static_cast<int>(space_.batches().size()); ++b) {
@@ -63,36 +64,40 @@ class Auto final : public Planner {
     }
     if (!fitting.empty()) choice.batch = fitting[fitting.size() / 2];
     choice.batch2 = static_cast<int>(space_.batches2().size()) / 2;
-    double nearest = kNoLimit;
-    for (int m = 0; m < space_.modes(); ++m) {
+    for (const int m : central_) {
       if (!space_.Exists(Choice{m, choice.batch, choice.batch2})) continue;
-      double distance = 0;
-      for (std::size_t k = 0; k < table.knobs.size(); ++k) {
-        const auto [low, high] = Range(k);
-        if (high > low)
-          distance += std::pow((table.modes[static_cast<std::size_t>(m)][k] - low) / (high - low) - 0.5, 2);
-      }
-      if (distance < nearest) {
-        nearest = distance;
-        choice.mode = m;
-      }
+      choice.mode = m;
+      return choice;
     }
-    if (choice.mode < 0) return std::nullopt;
-    return choice;
+    return std::nullopt;
   }
 
-  std::pair<double, double> Range(std::size_t knob) const {
-    double low = kNoLimit;
-    double high = -kNoLimit;
-    for (const auto& mode : space_.table().modes) {
-      low = std::min(low, mode[knob]);
-      high = std::max(high, mode[knob]);
+  // Modes by their distance from the middle of every knob.
+  static std::vector<int> CentralFirst(const Table& table) {
+    std::vector<double> distance(table.modes.size());
+    for (std::size_t k = 0; k < table.knobs.size(); ++k) {
+      double low = kNoLimit;
+      double high = -kNoLimit;
+      for (const auto& mode : table.modes) {
+        low = std::min(low, mode[k]);
+        high = std::max(high, mode[k]);
+      }
+      if (!(high > low)) continue;
+      for (std::size_t m = 0; m < table.modes.size(); ++m) {
+        distance[m] += std::pow((table.modes[m][k] - low) / (high - low) - 0.5, 2);
+      }
     }
-    return {low, high};
+    std::vector<int> order(table.modes.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
+      return distance[static_cast<std::size_t>(a)] < distance[static_cast<std::size_t>(b)];
+    });
+    return order;
   }
 
   const StrategyOptions options_;
   Belief belief_;
+  const std::vector<int> central_;
 };
 
 }  // namespace

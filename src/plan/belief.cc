@@ -11,6 +11,10 @@ namespace mortar::plan {
 namespace {
 
 constexpr float kLeastChance = 1e-4F;
+// A number of background minibatches is hoped for only at one chance in ten: the far tail of a log-normal
+// belief promises wonders and is wrong about them.
+constexpr double kLeastHope = 0.1;
+constexpr double kHopeZ = -1.2816;  // of kLeastHope
 
 // How a quantity's logarithm will read once measured: its mean is known to `deviation`, and a margin `shift`
 // is kept for what the reading leaves unknown.
@@ -34,24 +38,31 @@ float ChanceBelow(const View& view, float log_budget) {
   return Phi(room / view.deviation);
 }
 
+double Times(float shift) { return shift > 0 ? std::exp(static_cast<double>(shift)) : 1.0; }
+
 float LogOf(double value) { return value < 1e30 ? static_cast<float>(std::log(value)) : 70.0F; }
+
+double Root(double a, double b) { return std::sqrt(a * a + b * b); }
 
 // E[max(τ − τ0, 0)] for times whose expectations and standard deviations are given (all in ms).
 double ExpectedGain(double window, double t_in, double t_in_deviation, double t_bg, double t_bg_deviation,
                     double tau0) {
-  const double ratio = (window - t_in) / t_bg;
-  const double deviation = std::hypot(t_in_deviation, std::max(ratio, 0.0) * t_bg_deviation) / t_bg;
-  if (deviation > 3 || tau0 > 40) return ExpectedExcess(ratio - 0.5, deviation, tau0);
   const double first = std::floor(tau0 + 1e-6) + 1;
+  double room = window - t_in - first * t_bg;
+  double spread = Root(t_in_deviation, first * t_bg_deviation);
+  if (room < kHopeZ * spread - kSlack * window) return 0;
+  const double ratio = (window - t_in) / t_bg;
+  const double deviation = Root(t_in_deviation, std::max(ratio, 0.0) * t_bg_deviation) / t_bg;
+  if (deviation > 3 || tau0 > 40) return ExpectedExcess(ratio - 0.5, deviation, tau0);
   double gain = 0;
   double worth = first - tau0;  // of the first step; each further is worth 1
   for (double k = first; k < first + 40; ++k) {
-    const double spread = std::hypot(t_in_deviation, k * t_bg_deviation);
-    const double room = window - t_in - k * t_bg;
+    spread = Root(t_in_deviation, k * t_bg_deviation);
+    room = window - t_in - k * t_bg;
     const double chance = spread < 1e-6 * window
                               ? (room >= -kSlack * window ? 1.0 : 0.0)
                               : static_cast<double>(Phi(static_cast<float>(room / spread)));
-    if (chance < 1e-4) break;
+    if (chance < kLeastHope) break;
     gain += worth * chance;
     worth = 1;
   }
@@ -64,6 +75,8 @@ struct Belief::Scan {
   std::vector<Candidate> found;
   Candidate nearest;  // by how likely its budgets hold, where nothing else is found
   double nearest_odds = -1e300;
+  Eigen::ArrayXf t_in;  // believed times of every candidate, in ms
+  Eigen::ArrayXf t_bg;
 };
 
 Belief::Belief(const Space& space) : space_(space) {
@@ -126,7 +139,7 @@ void Belief::OfferTraining(const Terms& terms, std::optional<double> incumbent, 
         break;
       case Objective::kEnergy:
         score = -std::exp(static_cast<double>(time.mean + power.mean));
-        deviation = -score * std::hypot(time.deviation, power.deviation);
+        deviation = -score * Root(static_cast<double>(time.deviation), static_cast<double>(power.deviation));
         break;
       case Objective::kHeadroom: {
         const double share = std::exp(static_cast<double>(power.mean)) / terms.power_w;
@@ -170,7 +183,7 @@ void Belief::OfferInference(const Terms& terms, std::optional<double> incumbent,
       break;
     case Objective::kEnergy:
       score = -t * p / batch;
-      deviation = -score * std::hypot(time.deviation, power.deviation);
+      deviation = -score * Root(static_cast<double>(time.deviation), static_cast<double>(power.deviation));
       break;
     case Objective::kHeadroom: {
       const double latency = terms.Queueing(batch) + t;
@@ -194,38 +207,44 @@ void Belief::OfferBackground(const Terms& terms, std::optional<double> incumbent
   const int batch = space_.batches()[static_cast<std::size_t>(b)];
   const double window = terms.Window(batch);
   const View in = ViewOf(*t_in_, Cell(b, m), spread_);
-  const double t_in = std::exp(static_cast<double>(in.mean + in.shift));
+  const double t_in = static_cast<double>(scan->t_in[Cell(b, m)]) * Times(in.shift);
   const float log_power = LogOf(terms.power_w);
+  const double t_in_deviation = t_in * static_cast<double>(in.deviation);
   for (int b2 = 0; b2 < static_cast<int>(space_.batches2().size()); ++b2) {
     const Choice choice{m, b, b2};
     if (!space_.Exists(choice)) continue;
     const double unit =
         terms.problem == Problem::kMultiInfer ? space_.batches2()[static_cast<std::size_t>(b2)] : 1;
     const View bg = ViewOf(*t_bg_, Cell(b2, m), spread_);
-    const View power = ViewOf(*p_bg_, Cell(b2, m), spread_);
-    const double trains = ChanceBelow(power, log_power);
-    const double t_bg = std::exp(static_cast<double>(bg.mean + bg.shift));
+    const double t_bg = static_cast<double>(scan->t_bg[Cell(b2, m)]) * Times(bg.shift);
     double gain = 0;
     if (terms.objective == Objective::kThroughput) {
       const double scale = 1000 * unit / window;
-      gain = scale * ExpectedGain(window, t_in, t_in * in.deviation, t_bg, t_bg * bg.deviation,
-                                  incumbent ? *incumbent / scale : 0.0);
+      gain =
+          scale * ExpectedGain(window, t_in, t_in_deviation, t_bg, t_bg * static_cast<double>(bg.deviation),
+                               incumbent ? *incumbent / scale : 0.0);
     } else {
-      // Rare objectives: judged at the expected sample, with the spread of the worst of its parts.
+      // Rare objectives: judged at the expected sample, with the spread of its times.
       Sample sample = Expected(choice);
       sample.t_in = t_in;
+      sample.t_bg = t_bg;
       const Outcome outcome = Judge(terms, batch, static_cast<int>(unit), sample);
-      const double width = std::max(std::abs(outcome.score), 0.05) * std::hypot(in.deviation, bg.deviation);
+      const double width = std::max(std::abs(outcome.score), 0.05) *
+                           Root(static_cast<double>(in.deviation), static_cast<double>(bg.deviation));
       if (outcome.score > -1e200)
         gain = ExpectedExcess(outcome.score, width, incumbent.value_or(outcome.score - 1));
     }
-    if (incumbent && gain * feasible * trains <= 0) continue;
+    if (incumbent && gain <= 0) continue;
+    const double trains = ChanceBelow(ViewOf(*p_bg_, Cell(b2, m), spread_), log_power);
+    if (incumbent && trains <= kLeastChance) continue;
     scan->found.push_back({choice, gain * trains * (incumbent ? feasible : 1.0), feasible});
   }
 }
 
 void Belief::Offer(const Terms& terms, std::optional<double> incumbent, Scan* scan) const {
   if (terms.problem == Problem::kTrain) return OfferTraining(terms, incumbent, scan);
+  if (t_in_ != nullptr) scan->t_in = t_in_->mean().exp();
+  if (t_bg_ != nullptr) scan->t_bg = t_bg_->mean().exp();
   for (int b = 0; b < static_cast<int>(space_.batches().size()); ++b) {
     if (terms.LongestInference(space_.batches()[static_cast<std::size_t>(b)]) <= 0) continue;
     for (int m = 0; m < space_.modes(); ++m) {

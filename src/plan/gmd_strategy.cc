@@ -16,9 +16,9 @@
 namespace mortar::plan {
 namespace {
 
-constexpr int kParts = 4;          // t_in, p_in, t_bg, p_bg
-// Steps aim a hundredth inside the budgets, as the model is not exact; where no such step is left, ever closer to
-// what it rules out, to spend the budget of points.
+constexpr int kParts = 4;  // t_in, p_in, t_bg, p_bg
+// Steps aim a hundredth inside the budgets, as the model is not exact; where no such step is left, ever
+// closer to what it rules out, to spend the budget of points.
 constexpr double kCaution[] = {1.01, 1.0, 0.985, 0.97, 0.95, 0.92};
 
 using Parts = std::array<double, kParts>;

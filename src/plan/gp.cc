@@ -6,17 +6,13 @@
 namespace mortar::plan {
 namespace {
 
-// Differences between like points that no smooth device explains. Chosen low; `scale_` makes up where it is
-// more.
-constexpr float kRipple = 0.006F;
-constexpr float kRipple2 = kRipple * kRipple;
 constexpr float kLeastVariance = 1e-7F;
 
 }  // namespace
 
 void Gp::Reset() {
   mean_ = prior_->mean();
-  variance_ = prior_->variance() + kRipple2;
+  variance_ = prior_->variance() + prior_->ripple() * prior_->ripple();
   gains_.clear();
   surprise_ = 0;
   scale_ = 1;
@@ -28,7 +24,7 @@ void Gp::Add(Eigen::Index i, float log_value, float spread) {
   }
   if (variance_[i] <= kLeastVariance && spread <= 0) return;
   Eigen::ArrayXf column = prior_->Column(i);
-  column[i] += kRipple2;
+  column[i] += prior_->ripple() * prior_->ripple();
   for (const auto& gain : gains_) column -= gain[i] * gain;
   const float pivot = std::max(variance_[i], kLeastVariance) + spread * spread;
   const float root = std::sqrt(pivot);

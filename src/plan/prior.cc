@@ -16,6 +16,9 @@ constexpr int kDraws = 320;     // chosen: sampling error of a correlation about
 constexpr float kLevel = 0.7F;  // of the common level, about the first measured value
 constexpr float kTimeResidual = 0.08F;
 constexpr float kPowerResidual = 0.04F;
+// Chosen: recorded power is less smooth than time. Gp scales up where a device ripples more.
+constexpr float kTimeRipple = 0.005F;
+constexpr float kPowerRipple = 0.015F;
 constexpr float kLength = 0.6F;  // of the residual, in parts of a knob's range
 
 double Normal(base::Random& random) {
@@ -119,6 +122,7 @@ Prior::Prior(const std::vector<std::vector<double>>& modes, const std::vector<in
   const auto mode_count = static_cast<Eigen::Index>(modes.size());
   const auto size = mode_count * static_cast<Eigen::Index>(batches.size());
   residual_ = quantity == Quantity::kTime ? kTimeResidual : kPowerResidual;
+  ripple_ = quantity == Quantity::kTime ? kTimeRipple : kPowerRipple;
 
   draws_.resize(size, kDraws);
   base::Random random(20250920);  // fixed: the prior is part of the method

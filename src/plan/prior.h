@@ -30,6 +30,8 @@ class Prior {
   Eigen::Index size() const { return mean_.size(); }
   const Eigen::ArrayXf& mean() const { return mean_; }          // of the logarithm, up to a level
   const Eigen::ArrayXf& variance() const { return variance_; }  // without the ripple
+  // Standard deviation of differences between like points that no smooth device explains.
+  float ripple() const { return ripple_; }
   // Covariance of all candidates with candidate i, without the ripple.
   const Eigen::ArrayXf& Column(Eigen::Index i) const;
 
@@ -41,6 +43,7 @@ class Prior {
   Eigen::MatrixXf draws_;   // candidates x draws, centred, scaled by 1/sqrt(draws)
   Eigen::MatrixXf places_;  // candidates x (knobs + 1), each in [0, 1] by the logarithm
   float residual_ = 0;      // standard deviation of the smooth residual
+  float ripple_ = 0;
   mutable std::vector<std::atomic<Eigen::ArrayXf*>> columns_;
 };
 
