@@ -7,7 +7,8 @@ namespace {
 
 constexpr std::int64_t kNever = INT64_MAX / 4;
 constexpr std::int64_t kPollNs = 20'000;  // chosen: how soon to look again where no instant is foretold,
-constexpr std::int64_t kPollShare = 8;    // or after this share of the silence so far, if that is longer
+constexpr std::int64_t kSoonNs = 2'000;
+constexpr std::int64_t kPollShare = 8;  // or after this share of the silence so far, if that is longer
 
 }  // namespace
 
@@ -89,19 +90,29 @@ Chance FindChance(const View& view, const Ask& ask, bool slack, bool again) {
   std::int64_t next_event = kNever;
   std::int64_t last_heard = 0;
   bool withheld = false;
+  bool device_busy = false;
   for (int i = 0; i < view.count; ++i) {
     const Peer& peer = view.peers[static_cast<std::size_t>(i)];
     if (!IsAbove(peer, ask, view.now_ns)) continue;
     const std::int64_t busy = BusyUntil(peer, view.now_ns);
     chance.start_ns = std::max(chance.start_ns, busy);
+    device_busy |= busy > view.now_ns || peer.doing == Doing::kWaiting;
     chance.limit_ns = std::min(chance.limit_ns, Limit(peer, view.now_ns, slack, again));
     if (busy > view.now_ns) next_event = std::min(next_event, busy);
+    if (peer.doing == Doing::kWaiting && busy <= view.now_ns) {
+      // Its wait must return any moment now.
+      const std::int64_t overrun = view.now_ns - peer.busy_until_ns;
+      next_event = std::min(next_event, view.now_ns + std::max(kSoonNs, overrun / kPollShare));
+    }
     if (peer.next_submit_ns > view.now_ns) next_event = std::min(next_event, peer.next_submit_ns);
     last_heard = std::max(last_heard, peer.last_activity_ns);
     withheld |= peer.withheld;
   }
   chance.end_ns = chance.start_ns + Length(ask);
-  chance.fits = !withheld && chance.start_ns + Cost(view.settings, Length(ask)) <= chance.limit_ns;
+  // Contexts that take turns do not queue behind each other: a fill starts when it is submitted.
+  const bool must_wait = view.settings.mode == model::DeviceMode::kSliced && device_busy;
+  chance.fits =
+      !withheld && !must_wait && chance.start_ns + Cost(view.settings, Length(ask)) <= chance.limit_ns;
   chance.reason = withheld ? Reason::kWithheld : chance.fits ? Reason::kFits : Reason::kNoGap;
   if (next_event == kNever)
     next_event = view.now_ns + std::max(kPollNs, (view.now_ns - last_heard) / kPollShare);

@@ -36,6 +36,25 @@ TEST(RuleTest, SlicedDeviceChargesTwiceTheSwitchCost) {
   EXPECT_FALSE(FindChance(view, Filler(140), true, true).fits);
 }
 
+TEST(RuleTest, SlicedDeviceFillsOnlyWhenTheHolderIsOffIt) {
+  View view = HolderInGap(500);
+  view.peers[0].busy_until_ns = kNow + 50 * kUs;
+  EXPECT_TRUE(FindChance(view, Filler(144), true, true).fits);
+  view.settings.mode = model::DeviceMode::kSliced;
+  const Chance chance = FindChance(view, Filler(144), true, true);
+  EXPECT_FALSE(chance.fits);
+  EXPECT_EQ(chance.wake_at_ns, kNow + 50 * kUs);
+}
+
+TEST(RuleTest, OverdueWaitIsLookedAtAgainSoonNotAtTheNextSubmit) {
+  View view = HolderInGap(100);
+  view.peers[0].doing = Doing::kWaiting;
+  view.peers[0].busy_until_ns = kNow - 8 * kUs;
+  const Chance chance = FindChance(view, Filler(144), true, true);
+  EXPECT_FALSE(chance.fits);
+  EXPECT_LE(chance.wake_at_ns, kNow + 5 * kUs);
+}
+
 TEST(RuleTest, SlackReachesPastTheNextSubmitButGapDoesNot) {
   View view = HolderInGap(100);
   view.peers[0].latest_free_ns = kNow + 5000 * kUs;

@@ -93,9 +93,14 @@ Forecast LanePredictor::AfterSubmit(const Entry& e, const Submission& s) {
   }
   const std::int64_t margin = Margin(step->gap_ns);
   forecast.next_submit_ns = base + std::max<std::int64_t>(0, step->gap_ns - margin);
-  if (step == e.place.position && SlackUsable(*step)) {
-    forecast.latest_free_ns = s.now_ns + std::max<std::int64_t>(1, step->slack_ns - margin);
+  if (step != e.place.position || !SlackUsable(*step)) return forecast;
+  std::int64_t latest = s.now_ns + step->slack_ns;
+  if (const Step* next = book_.Next();
+      step->waits && step->depth == 0 && next != nullptr && next->slack_ready()) {
+    // The last submit before a wait for it: what starts behind it cannot delay that wait, only the next one.
+    latest = base + step->gap_ns + next->slack_ns - next->duration_ns;
   }
+  forecast.latest_free_ns = std::max(latest - margin, s.now_ns + 1);
   return forecast;
 }
 
@@ -111,8 +116,8 @@ Forecast LanePredictor::OnWaitReturn(std::int64_t now, std::uint64_t covered) {
   const Entry& last = entry(covered);
   const std::int64_t undisturbed_end = std::max(wait_enter_, last.undisturbed);
   const std::int64_t disturbed_end = std::max(wait_enter_, last.disturbed);
-  last_harm_ = std::clamp<std::int64_t>(
-      now - undisturbed_end, 0, std::max<std::int64_t>(0, disturbed_end - undisturbed_end));
+  last_harm_ = std::clamp<std::int64_t>(now - undisturbed_end, 0,
+                                        std::max<std::int64_t>(0, disturbed_end - undisturbed_end));
   returned_ = now;
   wait_base_ = std::max(entry(sequence_).submitted, last.undisturbed);
   wait_depth_ = static_cast<std::uint32_t>(sequence_ - covered);
