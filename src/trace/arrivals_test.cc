@@ -1,0 +1,76 @@
+#include "trace/arrivals.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace mortar::trace {
+namespace {
+
+using ::testing::DoubleEq;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+TEST(ArrivalsTest, GrammarReadsItsFourForms) {
+  EXPECT_EQ(ParseArrivals("back-to-back")->kind, ArrivalKind::kBackToBack);
+  const auto periodic = ParseArrivals("periodic:20/s");
+  ASSERT_TRUE(periodic);
+  EXPECT_EQ(periodic->kind, ArrivalKind::kPeriodic);
+  EXPECT_DOUBLE_EQ(periodic->rate, 20);
+  EXPECT_DOUBLE_EQ(ParseArrivals("poisson:90/min")->rate, 1.5);
+  EXPECT_EQ(ParseArrivals("file:a:b.csv")->path, "a:b.csv");
+  for (const char* bad : {"", "poisson", "poisson:", "poisson:0/s", "poisson:-1/s", "poisson:x/s",
+                          "periodic:1/d", "file:", "uniform:3/s", "periodic:nan/s", "periodic:inf/s"}) {
+    EXPECT_FALSE(ParseArrivals(bad)) << bad;
+  }
+}
+
+TEST(ArrivalsTest, PeriodicInstantsFillTheTime) {
+  const auto instants = MakeArrivals({ArrivalKind::kPeriodic, 4, ""}, 1.0, 1);
+  ASSERT_TRUE(instants);
+  EXPECT_THAT(*instants, ElementsAre(0, 0.25, 0.5, 0.75));
+}
+
+TEST(ArrivalsTest, PoissonHasItsRateAndIsItsSeedsAlone) {
+  const auto a = MakeArrivals({ArrivalKind::kPoisson, 50, ""}, 1000, 7);
+  const auto b = MakeArrivals({ArrivalKind::kPoisson, 50, ""}, 1000, 7);
+  const auto c = MakeArrivals({ArrivalKind::kPoisson, 50, ""}, 1000, 8);
+  ASSERT_TRUE(a && b && c);
+  EXPECT_EQ(*a, *b);
+  EXPECT_NE(*a, *c);
+  EXPECT_NEAR(static_cast<double>(a->size()), 50000, 1000);  // four and a half standard deviations
+  EXPECT_TRUE(std::is_sorted(a->begin(), a->end()));
+}
+
+TEST(ArrivalsTest, FilesOfSecondsAndOfDates) {
+  const auto plain = ParseArrivalFile("# recorded\n10.5\n10\n\n12\n", "f");
+  ASSERT_TRUE(plain) << plain.error().message;
+  EXPECT_THAT(*plain, ElementsAre(0, 0.5, 2));
+  const auto dates = ParseArrivalFile(
+      "TIMESTAMP,ContextTokens\n2023-11-16 23:59:59.5,9\n2023-11-17 "
+      "00:00:01.25,4\r\n2024-02-29T00:00:00Z,1\n",
+      "f");
+  ASSERT_TRUE(dates) << dates.error().message;
+  // From 2023-11-16 to 2024-02-29 are 105 days.
+  EXPECT_THAT(*dates, ElementsAre(DoubleEq(0), DoubleEq(1.75), DoubleEq(105 * 86400 - 86399.5)));
+  const auto column = ParseArrivalFile("app,end_timestamp,duration\nx,3,1\ny,5,1\n", "f");
+  ASSERT_TRUE(column) << column.error().message;
+  EXPECT_THAT(*column, ElementsAre(0, 2));
+}
+
+TEST(ArrivalsTest, BadLinesAreNamed) {
+  const auto bad = ParseArrivalFile("1\n2\nsoon\n", "f");
+  ASSERT_FALSE(bad);
+  EXPECT_THAT(bad.error().message, HasSubstr("f:3: 'soon'"));
+  EXPECT_FALSE(ParseArrivalFile("", "f"));
+  EXPECT_FALSE(ParseArrivalFile("time\n", "f"));
+  EXPECT_FALSE(ParseArrivalFile("1\n2023-13-40 00:00:00\n", "f"));
+  EXPECT_FALSE(ReadArrivalFile("/nonexistent/arrivals"));
+}
+
+TEST(ArrivalsTest, RatesByWindowCountRequests) {
+  EXPECT_THAT(RatesByWindow({0, 0.5, 1.5, 3.9}, 1), ElementsAre(2, 1, 0, 1));
+  EXPECT_TRUE(RatesByWindow({}, 1).empty());
+}
+
+}  // namespace
+}  // namespace mortar::trace
