@@ -20,6 +20,7 @@ namespace mortar::board {
 struct SlotRef {
   int index = -1;
   std::uint32_t generation = 0;
+  bool operator==(const SlotRef&) const = default;
 };
 
 // The directory that holds the boards: $MORTAR_DIR, else /run/mortar where it exists, else
@@ -97,7 +98,8 @@ class Board {
   GuardedMapping mapping_;
   base::ClockScale clock_;
   std::string path_;
-  LockHolder lock_;           // of the slot joined, if any
+  LockHolder lock_;  // of the slot joined, if any
+  SlotRef joined_;
   std::uint64_t device_ = 0;  // st_dev and st_ino of the mapped file
   std::uint64_t inode_ = 0;
 };

@@ -23,6 +23,8 @@ class DirectoryTest : public Test {
     setenv("MORTAR_DIR", value.c_str(), 1);
     return FindDirectory();
   }
+  // A user id of this test's own: several may run at once, and each takes /dev/shm/mortar-UID.
+  static uid_t OtherUser() { return 1'000'000 + static_cast<uid_t>(getpid()); }
   TemporaryDirectory directory_;
 };
 
@@ -82,11 +84,11 @@ TEST_F(DirectoryTest, DefaultIsPrivate) {
 TEST_F(DirectoryTest, DefaultMadeBySomebodyElse) {
   if (geteuid() != 0) GTEST_SKIP() << "needs root, to become another user";
   if (std::filesystem::exists("/run/mortar")) GTEST_SKIP() << "this machine has /run/mortar";
-  constexpr uid_t kUser = 64'321;
-  const std::string taken = "/dev/shm/mortar-" + std::to_string(kUser);
+  const uid_t user = OtherUser();
+  const std::string taken = "/dev/shm/mortar-" + std::to_string(user);
   ASSERT_TRUE(mkdir(taken.c_str(), 0777) == 0 || errno == EEXIST);
   Child child([&] {
-    if (setuid(kUser) != 0) return 2;
+    if (setuid(user) != 0) return 2;
     const auto found = FindDirectory();
     return !found.ok() && found.error().code == Code::kDenied ? 0 : 1;
   });
@@ -97,11 +99,13 @@ TEST_F(DirectoryTest, DefaultMadeBySomebodyElse) {
 TEST_F(DirectoryTest, DefaultIsALink) {
   if (geteuid() != 0) GTEST_SKIP() << "needs root, to become another user";
   if (std::filesystem::exists("/run/mortar")) GTEST_SKIP() << "this machine has /run/mortar";
-  constexpr uid_t kUser = 64'322;
-  const std::string taken = "/dev/shm/mortar-" + std::to_string(kUser);
+  const uid_t user = OtherUser();
+  const std::string taken = "/dev/shm/mortar-" + std::to_string(user);
+  // It leads to a directory of the victim's own, so only the link gives it away.
+  ASSERT_EQ(chown(directory_.path().c_str(), user, user), 0);
   ASSERT_TRUE(symlink(directory_.path().c_str(), taken.c_str()) == 0 || errno == EEXIST);
   Child child([&] {
-    if (setuid(kUser) != 0) return 2;
+    if (setuid(user) != 0) return 2;
     return FindDirectory().ok() ? 1 : 0;
   });
   EXPECT_EQ(child.Wait(), 0);
@@ -117,11 +121,11 @@ TEST(BoardFileNameTest, KeepsPlainCharactersAlone) {
 }
 
 TEST_F(DirectoryTest, ListsBoardsSortedAndNothingElse) {
-  std::ofstream(directory_.path() + "/b") << "x";
-  std::ofstream(directory_.path() + "/a") << "x";
+  for (const char* name : {"/b", "/c", "/a"}) std::ofstream(directory_.path() + name) << "x";
   std::ofstream(directory_.path() + "/.hidden") << "x";
   std::filesystem::create_directory(directory_.path() + "/folder");
-  const std::vector<std::string> expected = {directory_.path() + "/a", directory_.path() + "/b"};
+  const std::vector<std::string> expected = {directory_.path() + "/a", directory_.path() + "/b",
+                                             directory_.path() + "/c"};
   EXPECT_EQ(ListBoards(directory_.path()), expected);
   EXPECT_TRUE(ListBoards(directory_.path() + "/absent").empty());
 }

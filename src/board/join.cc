@@ -110,8 +110,9 @@ base::Result<SlotRef> Board::Join(const JoinRequest& request) {
     header().active.fetch_or(BitOf(i));
     file->Unlock(kJoinByte);
     lock_ = std::move(*holder);
+    joined_ = {i, generation};
     Bump();
-    return SlotRef{i, generation};
+    return joined_;
   }
   return Error{Code::kFull,
                "join board " + path_ + ": " + std::to_string(kSlots) +
@@ -119,7 +120,7 @@ base::Result<SlotRef> Board::Join(const JoinRequest& request) {
 }
 
 void Board::Leave(SlotRef ref) {
-  if (!lock_.HeldHere() || ref.index < 0 || ref.index >= kSlots) return;
+  if (!lock_.HeldHere() || ref != joined_) return;
   Slot& mine = slot(ref.index);
   // Somebody else's generation (bytes overwritten): the slot is not ours to clear, the lock still is ours to
   // drop.

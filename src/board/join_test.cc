@@ -1,7 +1,11 @@
 // Slots: taken, refused, left, and outliving their owners.
 #include <gtest/gtest.h>
+#include <linux/futex.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
+#include <fstream>
+#include <string>
 #include <thread>
 
 #include "board/board.h"
@@ -68,8 +72,18 @@ TEST_F(JoinTest, LeaveFreesTheSlot) {
   ASSERT_TRUE(again.ok());
   EXPECT_EQ(again->index, ref->index);
   EXPECT_NE(again->generation, ref->generation);
-  board_.Leave(*ref);  // stale: must not touch the new one's state
-  EXPECT_FALSE(board_.IsCurrent(*ref));
+  board_.Leave(*ref);  // stale: must not touch the new one
+  EXPECT_TRUE(board_.IsCurrent(*again));
+  EXPECT_TRUE(board_.OwnerAlive(again->index));
+}
+
+TEST_F(JoinTest, LeaveDoesNotClearWhatBecameAnothers) {
+  const auto ref = board_.Join({"a"});
+  ASSERT_TRUE(ref.ok());
+  board_.slot(ref->index).generation.fetch_add(2);  // bytes overwritten
+  board_.Leave(*ref);
+  EXPECT_EQ(board_.slot(ref->index).state.load(), static_cast<std::uint32_t>(kActive));
+  EXPECT_FALSE(board_.OwnerAlive(ref->index));
 }
 
 TEST_F(JoinTest, ReusedSlotStartsEmpty) {
@@ -329,6 +343,44 @@ TEST_F(JoinTest, BumpWakesASleeperInAnotherProcess) {
   board_.Bump();
   EXPECT_EQ(sleeper.Wait(), 0);
   EXPECT_EQ(board_.header().sleepers.load(), 0U);
+}
+
+// True once process `pid` sleeps in the kernel: state "S" behind the name in /proc/PID/stat.
+bool Asleep(pid_t pid) {
+  std::ifstream stream("/proc/" + std::to_string(pid) + "/stat");
+  const std::string text((std::istreambuf_iterator<char>(stream)), {});
+  const std::size_t name_end = text.rfind(')');
+  return name_end != std::string::npos && text.compare(name_end, 3, ") S") == 0;
+}
+
+// WaitForChange looks again by itself before long, so whether wake-ups arrive shows only beside it. These
+// hang where they do not: Bump must reach a plain sleeper of another process, and a plain waker must find
+// WaitForChange asleep.
+TEST_F(JoinTest, BumpReachesAPlainFutexOfAnotherProcess) {
+  Child sleeper([&] {
+    Board board = OpenBoard();
+    auto& header = board.header();
+    const std::uint32_t seen = header.version.load();
+    header.sleepers.fetch_add(1);
+    while (header.version.load() == seen) {
+      syscall(SYS_futex, &header.version, FUTEX_WAIT, seen, nullptr, nullptr, 0);
+    }
+    return 0;
+  });
+  while (board_.header().sleepers.load() == 0 || !Asleep(sleeper.pid())) std::this_thread::yield();
+  board_.Bump();
+  EXPECT_EQ(sleeper.Wait(), 0);
+}
+
+TEST_F(JoinTest, WaitForChangeSleepsWhereOtherProcessesCanWakeIt) {
+  Child sleeper([&] {
+    Board board = OpenBoard();
+    for (;;) board.WaitForChange(board.header().version.load(), 1'000'000'000);
+    return 0;
+  });
+  while (syscall(SYS_futex, &board_.header().version, FUTEX_WAKE, 1, nullptr, nullptr, 0) != 1) {
+    std::this_thread::yield();
+  }
 }
 
 TEST_F(JoinTest, WaitReturnsAtOnceWhenVersionMoved) {
