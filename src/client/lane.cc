@@ -150,8 +150,9 @@ void Lane::LeaveWait(std::uint64_t covered) {
   const predict::Forecast forecast = predictor_.OnWaitReturn(now, covered);
   writer_.Publish(board::kLaneRunning, now, forecast);
   last_activity_ = now;
-  if (covered != 0 && covered == predictor_.last_sequence() && session_.lanes_in_use() == 1) {
-    session_.in_flight_until().store(now, kRelaxed);
+  if (covered != 0 && session_.lanes_in_use() == 1) {
+    // A wait tells more than predictions: without this, small errors add up over a chain of fills.
+    session_.in_flight_until().store(std::max(now, predictor_.busy_until_ns()), kRelaxed);
   }
   ++pending_.waits;
   pending_.wait_ns += static_cast<std::uint64_t>(std::max<std::int64_t>(0, now - wait_began_));

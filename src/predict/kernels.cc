@@ -1,6 +1,7 @@
 #include "predict/kernels.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <new>
 
@@ -8,6 +9,8 @@ namespace mortar::predict {
 namespace {
 
 constexpr std::int64_t kLongestSampleNs = 60'000'000'000;
+constexpr double kLengthQuantile = 0.9;   // design: what a filler is charged
+constexpr std::int64_t kSettleShare = 8;  // chosen: small changes count an eighth
 constexpr std::uint64_t kOftenUntil = 8;
 constexpr std::uint64_t kWarmUntil = 64;
 constexpr std::uint32_t kSplitNeeds = 24;  // samples before two modes are believed
@@ -63,13 +66,22 @@ bool KernelTable::WantSample(Kernel& kernel, bool record) const {
 
 void KernelTable::Refresh(Kernel& kernel) {
   if (kernel.durations.total() == 0) return;
-  const std::int64_t median = std::max<std::int64_t>(1, kernel.durations.Quantile(0.5));
-  kernel.duration_ns.store(median, std::memory_order_relaxed);
-  kernel.length_ns.store(std::max(median, kernel.durations.Quantile(0.9)), std::memory_order_relaxed);
+  const bool fresh = kernel.recent.count() > 0;
+  const std::int64_t target = fresh ? kernel.recent.Middle() : kernel.durations.Quantile(0.5);
+  const std::int64_t high =
+      fresh ? kernel.recent.Quantile(kLengthQuantile) : kernel.durations.Quantile(kLengthQuantile);
+  const auto settle = [&](std::atomic<std::int64_t>& value, std::int64_t to) {
+    const std::int64_t old = value.load(std::memory_order_relaxed);
+    const bool settled = kernel.recent.count() > Recent::kSize && std::abs(to - old) < old / 4;
+    value.store(std::max<std::int64_t>(1, settled ? old + (to - old) / kSettleShare : to),
+                std::memory_order_relaxed);
+  };
+  settle(kernel.duration_ns, target);
+  settle(kernel.length_ns, std::max(target, high));
   if (kernel.durations.total() >= kSplitNeeds) {
     const auto low = static_cast<double>(kernel.durations.Quantile(0.1));
-    const auto high = static_cast<double>(kernel.durations.Quantile(0.9));
-    if (high > kSplitRatio * low) kernel.split.store(true, std::memory_order_relaxed);
+    const auto top = static_cast<double>(kernel.durations.Quantile(0.9));
+    if (top > kSplitRatio * low) kernel.split.store(true, std::memory_order_relaxed);
   }
 }
 
@@ -77,6 +89,7 @@ void KernelTable::AddSample(Kernel& kernel, std::int64_t device_ns, bool record)
   if (device_ns < 0 || device_ns > kLongestSampleNs) return;
   const std::lock_guard lock(mutex_);
   kernel.durations.Add(device_ns);
+  kernel.recent.Add(device_ns);
   ++kernel.samples;
   const std::int32_t pause = kernel.samples < kOftenUntil ? 0 : kernel.samples < kWarmUntil ? 15 : 127;
   kernel.until_sample.store(pause, std::memory_order_relaxed);

@@ -12,6 +12,7 @@
 
 #include "base/histogram.h"
 #include "model/kernel_id.h"
+#include "predict/recent.h"
 
 namespace mortar::predict {
 
@@ -20,7 +21,7 @@ struct Kernel {
   char name[64] = {};  // cut, NUL-terminated; for reports
 
   // Read on the submit path of any thread; written under the table's mutex.
-  std::atomic<std::int64_t> duration_ns{0};  // median; 0: not yet sampled
+  std::atomic<std::int64_t> duration_ns{0};  // typical; 0: not yet sampled
   std::atomic<std::int64_t> length_ns{0};    // 0.9 quantile: what a filler is charged (design)
   std::atomic<std::int32_t> until_sample{0};
   std::atomic<bool> split{false};  // durations prove bimodal: scalar arguments become part of the identity
@@ -30,7 +31,8 @@ struct Kernel {
   std::atomic<std::int64_t> offline_gap_ns{0};
 
   // Under the table's mutex.
-  base::Histogram durations;
+  base::Histogram durations;  // all samples, fading; kept between runs
+  Recent recent;  // the last ones, exactly: a bucket is 9 % wide, and errors add up over a request
   std::uint64_t samples = 0;
   double recorded_n = 0, recorded_duration = 0, recorded_gap_n = 0, recorded_gap = 0;
 };

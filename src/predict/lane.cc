@@ -127,8 +127,8 @@ Forecast LanePredictor::OnWaitReturn(std::int64_t now, std::uint64_t covered) {
     undisturbed_ = std::min(undisturbed_, now);
     disturbed_ = std::min(disturbed_, now);
     unknown_in_flight_ = false;
-  } else if (now > disturbed_end) {
-    // The device is later than the model: what is still on it moves along.
+  } else if (now > disturbed_end || wait_enter_ < last.disturbed) {
+    // The wait ended when the device did: what is still on it moves along with the error.
     undisturbed_ += now - disturbed_end;
     disturbed_ += now - disturbed_end;
   }

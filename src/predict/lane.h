@@ -57,6 +57,9 @@ class LanePredictor {
   static constexpr std::uint64_t kNothing = 0;
   Forecast OnWaitReturn(std::int64_t now_ns, std::uint64_t covered);
 
+  // When the device will have done all submits of this lane, as far as is known now.
+  std::int64_t busy_until_ns() const { return disturbed_; }
+
   // The program looks at completion in ways that no wait shows (callbacks, polling): there is no slack, only
   // gaps.
   void OnInvisibleWait() { slack_allowed_ = false; }

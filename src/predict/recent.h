@@ -28,6 +28,19 @@ class Recent {
     return sorted[static_cast<std::size_t>(at)];
   }
 
+  // REQUIRES: count() > 0. Mean of the middle half of the samples: as steady as a mean, as deaf to outliers
+  // as a median.
+  std::int64_t Middle() const {
+    const int n = static_cast<int>(std::min<std::uint32_t>(count_, kSize));
+    std::array<std::uint32_t, kSize> sorted = samples_;
+    std::sort(sorted.begin(), sorted.begin() + n);
+    const int first = n / 4;
+    const int last = n - n / 4;
+    std::int64_t sum = 0;
+    for (int i = first; i < last; ++i) sum += sorted[static_cast<std::size_t>(i)];
+    return sum / (last - first);
+  }
+
  private:
   std::array<std::uint32_t, kSize> samples_{};
   std::uint32_t count_ = 0;

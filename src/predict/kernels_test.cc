@@ -1,0 +1,99 @@
+#include "predict/kernels.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+#include <vector>
+
+namespace mortar::predict {
+namespace {
+
+TEST(KernelTableTest, FindsWhatWasAddedAndNothingElse) {
+  KernelTable table;
+  EXPECT_EQ(table.Find(5), nullptr);
+  Kernel* added = table.FindOrAdd(5, "gemm");
+  EXPECT_EQ(table.Find(5), added);
+  EXPECT_EQ(table.FindOrAdd(5, "other name"), added);
+  EXPECT_STREQ(added->name, "gemm");
+  EXPECT_EQ(table.size(), 1U);
+}
+
+TEST(KernelTableTest, FullTableAnswersUnknown) {
+  KernelTable table;
+  for (std::size_t i = 1; i <= KernelTable::kCapacity; ++i) ASSERT_NE(table.FindOrAdd(i, "k"), nullptr);
+  EXPECT_EQ(table.FindOrAdd(KernelTable::kCapacity + 1, "k"), nullptr);
+  EXPECT_NE(table.Find(17), nullptr);
+}
+
+TEST(KernelTableTest, ConstantDurationIsKnownExactly) {
+  KernelTable table;
+  Kernel* k = table.FindOrAdd(1, "k");
+  for (int i = 0; i < 100; ++i) table.AddSample(*k, i % 20 == 0 ? 9'000'000 : 144'000, false);
+  EXPECT_EQ(k->duration_ns, 144'000);
+  EXPECT_EQ(k->length_ns, 144'000);
+}
+
+TEST(KernelTableTest, LengthIsTheNinthDecile) {
+  KernelTable table;
+  Kernel* k = table.FindOrAdd(1, "k");
+  for (int i = 0; i < 16; ++i) table.AddSample(*k, 100'000 + i * 1000, false);
+  EXPECT_NEAR(static_cast<double>(k->duration_ns), 107'500, 600);
+  EXPECT_NEAR(static_cast<double>(k->length_ns), 114'000, 1000);
+}
+
+TEST(KernelTableTest, SamplesOftenAtFirstAndRarelyLater) {
+  KernelTable table;
+  Kernel* k = table.FindOrAdd(1, "k");
+  int samples = 0;
+  for (int launch = 0; launch < 100'000; ++launch) {
+    if (!table.WantSample(*k, false)) continue;
+    ++samples;
+    table.AddSample(*k, 100'000, false);
+    if (launch < 8) {
+      EXPECT_EQ(samples, launch + 1);
+    }
+  }
+  EXPECT_GT(samples, 100'000 / 130);
+  EXPECT_LT(samples, 100'000 / 110);
+  EXPECT_TRUE(table.WantSample(*k, true));
+}
+
+TEST(KernelTableTest, TwoModesAreSplitAndOneIsNot) {
+  KernelTable table;
+  Kernel* one = table.FindOrAdd(1, "one");
+  Kernel* two = table.FindOrAdd(2, "two");
+  for (int i = 0; i < 40; ++i) {
+    table.AddSample(*one, 100'000 + i * 1000, false);
+    table.AddSample(*two, i % 2 == 0 ? 50'000 : 400'000, false);
+  }
+  EXPECT_FALSE(one->split);
+  EXPECT_TRUE(two->split);
+}
+
+TEST(KernelTableTest, AbsurdDurationsAreIgnored) {
+  KernelTable table;
+  Kernel* k = table.FindOrAdd(1, "k");
+  table.AddSample(*k, -5, false);
+  table.AddSample(*k, INT64_MAX, false);
+  EXPECT_EQ(k->samples, 0U);
+}
+
+TEST(KernelTableTest, ThreadsMayAddAndSampleAtOnce) {
+  KernelTable table;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (model::KernelId id = 1; id <= 2000; ++id) {
+        Kernel* k = table.FindOrAdd(id, "k");
+        table.AddSample(*k, 1000, false);
+        EXPECT_EQ(k->id, id);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(table.size(), 2000U);
+  EXPECT_EQ(table.Find(1000)->samples, 4U);
+}
+
+}  // namespace
+}  // namespace mortar::predict
