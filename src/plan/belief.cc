@@ -302,6 +302,29 @@ Sample Belief::Expected(const Choice& choice) const {
   return sample;
 }
 
+std::vector<Estimate> Belief::Estimates() const {
+  std::vector<Estimate> all;
+  for (int m = 0; m < space_.modes(); ++m) {
+    for (int b = 0; b < static_cast<int>(space_.batches().size()); ++b) {
+      for (int b2 = 0; b2 < static_cast<int>(space_.batches2().size()); ++b2) {
+        const Choice choice{m, b, b2};
+        if (!space_.Exists(choice)) continue;
+        Estimate estimate{choice, Expected(choice)};
+        if (t_in_ != nullptr) {
+          estimate.sd_t_in = std::sqrt(t_in_->variance(Cell(b, m)));
+          estimate.sd_p_in = std::sqrt(p_in_->variance(Cell(b, m)));
+        }
+        if (t_bg_ != nullptr) {
+          estimate.sd_t_bg = std::sqrt(t_bg_->variance(Cell(b2, m)));
+          estimate.sd_p_bg = std::sqrt(p_bg_->variance(Cell(b2, m)));
+        }
+        all.push_back(estimate);
+      }
+    }
+  }
+  return all;
+}
+
 Plan Belief::BestBelieved(const Terms& terms, const std::vector<Probe>& probes) const {
   Plan best;
   for (const Probe& probe : probes) {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "plan/estimate.h"
 #include "plan/gp.h"
 #include "plan/measured.h"
 #include "plan/problem.h"
@@ -43,18 +44,8 @@ class Belief {
   Sample Expected(const Choice& choice) const;
   Plan BestBelieved(const Terms& terms, const std::vector<Probe>& probes) const;
 
-  // What is believed of one choice: logarithms of times and powers, and their standard deviations.
-  struct Estimate {
-    Choice choice;
-    float log_t_in = 0, log_p_in = 0, log_t_bg = 0, log_p_bg = 0;
-    float sd_t_in = 0, sd_p_in = 0, sd_t_bg = 0, sd_p_bg = 0;
-    Sample expected;  // exponentiated
-    // Everything worse by `deviations` standard deviations (better, where negative).
-    Sample Shifted(double deviations) const;
-  };
-
-  // The choices that no other choice of the same batches beats in every time and power.
-  std::vector<Estimate> ParetoSet() const;
+  // Everything believed, of every choice that exists.
+  std::vector<Estimate> Estimates() const;
 
   // Where to measure to know most about the whole space.
   std::optional<Choice> MostUncertain(base::Random& random) const;
@@ -66,7 +57,6 @@ class Belief {
   void OfferInference(const Terms& terms, std::optional<double> incumbent, int b, int m, Scan* scan) const;
   void OfferBackground(const Terms& terms, std::optional<double> incumbent, int b, int m, double feasible,
                        Scan* scan) const;
-  Estimate EstimateAt(const Choice& choice) const;
   Eigen::Index Cell(int batch, int mode) const {
     return static_cast<Eigen::Index>(batch) * space_.modes() + mode;
   }

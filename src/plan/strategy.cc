@@ -72,7 +72,7 @@ std::unique_ptr<Planner> MakePlanner(StrategyId id, const Space& space, Profiler
     case StrategyId::kAls:
       return MakeAls(space, profiler, filled);
     case StrategyId::kNn:
-      break;
+      return MakeNn(space, profiler, filled);
   }
   return nullptr;
 }
