@@ -9,6 +9,7 @@ Usage: compare.py [options] -- PROGRAM [ARGUMENT...]
   --holder COMMAND   a shell command that runs beside the layered run, with the same environment, until it ends
   --repeat N         layered runs                                                                     (default 1)
   --expect-work      fail if no command was placed on the emulated device's timeline
+  --expect-board     fail if no client ever opened a board: Mortar's own layer was not at work
   --timeout S        of each run                                                                      (default 60)
 
 Exit codes: 0 the same, 1 different or failed, 2 bad usage, 77 skipped.
@@ -39,6 +40,7 @@ def parse(words):
     parser.add_argument("--holder")
     parser.add_argument("--repeat", type=int, default=1)
     parser.add_argument("--expect-work", action="store_true")
+    parser.add_argument("--expect-board", action="store_true")
     parser.add_argument("--timeout", type=float, default=60)
     options = parser.parse_args(words[:split])
     options.program = words[split + 1:]
@@ -76,6 +78,17 @@ def placed_commands(directory):
                 with open(os.path.join(folder, name), "rb") as file:
                     total += struct.unpack_from("QQ", file.read(256), 128)[1]
     return total
+
+
+def has_board(directory):
+    """True if a file of `directory` begins with the magic of a board (src/board/layout.h)."""
+    for name in os.listdir(directory):
+        path = os.path.join(directory, name)
+        if os.path.isfile(path):
+            with open(path, "rb") as file:
+                if file.read(8) == b"MARTBRD1":
+                    return True
+    return False
 
 
 def start_holder(options, environment):
@@ -126,6 +139,9 @@ def compare(options, directory):
         return 1
     if options.expect_work and placed_commands(directory) == 0:
         print("compare: nothing was intercepted: the timeline is empty")
+        return 1
+    if options.expect_board and not has_board(directory):
+        print("compare: nothing was intercepted: there is no board")
         return 1
     return 0
 
