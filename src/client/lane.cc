@@ -68,6 +68,7 @@ Ticket Lane::Submit(const Launch& launch) {
                                  .offline = watch_.settings.policy == model::PolicyId::kFikit};
   Ticket ticket;
   std::int64_t until = 0;
+  bool fill = false;
   if (watch_.rivals && launch.gated && !watch_.settings.off) {
     std::int64_t length = 0;
     if (kernel != nullptr) {
@@ -85,7 +86,8 @@ Ticket Lane::Submit(const Launch& launch) {
       ++pending_.gated;
       pending_.gated_ns += static_cast<std::uint64_t>(admission.held_ns);
     }
-    if (admission.fill) {
+    fill = admission.fill;
+    if (fill) {
       ++pending_.fills;
       pending_.fill_ns += static_cast<std::uint64_t>(std::max<std::int64_t>(length, 0));
     }
@@ -127,7 +129,7 @@ Ticket Lane::Submit(const Launch& launch) {
                 .end_ns = forecast.busy_until_ns,
                 .id = kernel != nullptr ? kernel->id : 0,
                 .value_ns = duration,
-                .detail = ticket.fill ? 1U : 0U});
+                .detail = fill ? 1U : 0U});
   }
   return ticket;
 }
@@ -188,8 +190,8 @@ void Lane::OnEndedRequest(std::int64_t now_ns) {
   if (TraceWriter* trace = session_.trace(); trace != nullptr) {
     trace->Add({.kind = static_cast<std::uint32_t>(model::TraceKind::kRequest),
                 .lane = static_cast<std::uint32_t>(index_),
-                .begin_ns = now_ns - ended.request_ns,
-                .end_ns = now_ns,
+                .begin_ns = ended.ended_ns - ended.request_ns,
+                .end_ns = ended.ended_ns,
                 .value_ns = ended.harm_ns,
                 .detail = ended.control ? 1U : 0U});
   }
@@ -241,7 +243,8 @@ void Lane::Report() {
   report.kernels_known.store(session_.kernels().size(), kRelaxed);
 }
 
-void Lane::AddSample(predict::Kernel& kernel, std::int64_t device_ns, std::int64_t began_ns) {
+void Lane::AddSample(predict::Kernel& kernel, std::int64_t device_ns, std::int64_t began_ns,
+                     std::int64_t submitted_ns) {
   session_.kernels().AddSample(kernel, device_ns, session_.recording());
   session_.slot().counters.sampled.fetch_add(1, kRelaxed);
   TraceWriter* trace = session_.trace();
@@ -250,7 +253,8 @@ void Lane::AddSample(predict::Kernel& kernel, std::int64_t device_ns, std::int64
               .lane = static_cast<std::uint32_t>(index_),
               .begin_ns = began_ns,
               .end_ns = began_ns + device_ns,
-              .id = kernel.id});
+              .id = kernel.id,
+              .value_ns = submitted_ns});
 }
 
 void Lane::Retire() {

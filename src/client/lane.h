@@ -49,8 +49,10 @@ class Lane {
   void LeaveWait(std::uint64_t covered);
   void OnInvisibleWait() { predictor_.OnInvisibleWait(); }
 
-  // Device time of a launch, and on tracing runs when it ran (board time; 0: unknown).
-  void AddSample(predict::Kernel& kernel, std::int64_t device_ns, std::int64_t began_ns);
+  // Device time of a launch; for tracing also when it ran (board time; 0: unknown) and, if that is known, its
+  // ticket's at_ns.
+  void AddSample(predict::Kernel& kernel, std::int64_t device_ns, std::int64_t began_ns,
+                 std::int64_t submitted_ns = 0);
 
   int index() const { return index_; }
   Session& session() { return session_; }

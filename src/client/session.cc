@@ -41,9 +41,9 @@ Session::Session(board::Board board, board::SlotRef ref, const Options& options,
       host_(board_) {
   if (options.trace_directory.empty()) return;
   const std::string name = board::ReadText(slot().name);
-  auto trace = TraceWriter::Create(options.trace_directory, name, board::ReadText(board_.header().device),
-                                   slot().priority.load(kRelaxed),
-                                   model::PolicyName(board::ReadSettings(board_.header()).policy));
+  auto trace = TraceWriter::Create(
+      options.trace_directory, name, board::ReadText(board_.header().device), slot().priority.load(kRelaxed),
+      model::PolicyName(board::ReadSettings(board_.header()).policy), board_.NowNs());
   if (trace.ok()) {
     trace_ = std::move(*trace);
     for (std::size_t i = 0; i < kernels_.size(); ++i) trace_->Name(kernels_.at(i).id, kernels_.at(i).name);

@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/clock.h"
+
 namespace mortar::client {
 namespace {
 
@@ -21,11 +23,9 @@ void Copy(char (&to)[N], std::string_view from) {
 
 }  // namespace
 
-base::Result<std::unique_ptr<TraceWriter>> TraceWriter::Create(const std::string& directory,
-                                                               std::string_view client,
-                                                               std::string_view device,
-                                                               std::uint32_t priority,
-                                                               std::string_view policy) {
+base::Result<std::unique_ptr<TraceWriter>> TraceWriter::Create(
+    const std::string& directory, std::string_view client, std::string_view device, std::uint32_t priority,
+    std::string_view policy, std::int64_t board_ns) {
   const std::string path =
       directory + "/" + std::to_string(getpid()) + "-" + std::to_string(opened.fetch_add(1)) + ".spool";
   const base::Fd fd(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
@@ -44,6 +44,8 @@ base::Result<std::unique_ptr<TraceWriter>> TraceWriter::Create(const std::string
   Copy(header.client, client);
   Copy(header.device, device);
   Copy(header.policy, policy);
+  header.board_ns = board_ns;
+  header.monotonic_ns = base::MonotonicNs();
   header.magic = model::kSpoolMagic;
   return writer;
 }

@@ -16,10 +16,12 @@ namespace mortar::client {
 
 class TraceWriter {
  public:
-  // Creates `directory`/<pid>-<n>.spool. Errors: kNotFound, kDenied, kFull.
+  // Creates `directory`/<pid>-<n>.spool. `board_ns`: now, by the board's clock. Errors: kNotFound, kDenied,
+  // kFull.
   static base::Result<std::unique_ptr<TraceWriter>> Create(const std::string& directory,
                                                            std::string_view client, std::string_view device,
-                                                           std::uint32_t priority, std::string_view policy);
+                                                           std::uint32_t priority, std::string_view policy,
+                                                           std::int64_t board_ns);
   void Name(std::uint64_t id, std::string_view name);
   void Add(const model::TraceRecord& record);
 

@@ -16,7 +16,7 @@ enum class TraceKind : std::uint32_t {
   kEmpty = 0,    // not (yet) written
   kSubmit = 1,   // begin: submitted; end: predicted end on the device; id: kernel; value: predicted length;
                  // detail: 1 if it went as a fill
-  kDevice = 2,   // begin…end: measured on the device; id: kernel
+  kDevice = 2,   // begin…end: measured on the device; id: kernel; value: begin of its kSubmit
   kWait = 3,     // begin…end: host waits; value: harm, modelled
   kGate = 4,     // begin…end: held by Mortar; id: kernel; detail: policy::Reason of the first refusal
   kRequest = 5,  // begin…end: a request; value: harm; detail: 1 control
@@ -53,7 +53,8 @@ struct SpoolHeader {
   char client[64] = {};
   char device[64] = {};
   char policy[16] = {};
-  char spare[16] = {};
+  std::int64_t board_ns = 0;  // one instant by the board's clock and by CLOCK_MONOTONIC: boards of several
+  std::int64_t monotonic_ns = 0;  // devices have clocks of their own
 };
 static_assert(sizeof(SpoolHeader) == 192);
 

@@ -9,7 +9,7 @@ RequestTracker::Ended RequestTracker::Close() {
   if (began_ != 0 && waits_ > 0 && last_return_ > began_) {
     const bool control = withhold_ == 1;
     // The first of a withheld pair is neither control nor treated.
-    ended = {withhold_ != 2, last_return_ - began_, harm_, control};
+    ended = {withhold_ != 2, last_return_ - began_, harm_, control, last_return_};
     if (withhold_ > 0) --withhold_;
   }
   began_ = 0;

@@ -23,6 +23,7 @@ class RequestTracker {
     std::int64_t request_ns = 0;
     std::int64_t harm_ns = 0;
     bool control = false;
+    std::int64_t ended_ns = 0;  // return of its last wait
   };
 
   // A submit at `now`, after a wait that returned at `returned` (0: none since the last submit).

@@ -38,7 +38,7 @@ void Read(const Sample& sample, client::Lane* lane) {
   // The device's clock is tied to ours at the instant of queueing, which both saw.
   const bool tied = ask(CL_PROFILING_COMMAND_QUEUED, &queued) && queued <= start;
   lane->AddSample(*sample.kernel, static_cast<std::int64_t>(end - start),
-                  tied ? sample.at_ns + static_cast<std::int64_t>(start - queued) : 0);
+                  tied ? sample.at_ns + static_cast<std::int64_t>(start - queued) : 0, sample.at_ns);
 }
 
 }  // namespace
