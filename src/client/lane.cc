@@ -68,7 +68,7 @@ Ticket Lane::Submit(const Launch& launch) {
                                  .offline = watch_.settings.policy == model::PolicyId::kFikit};
   Ticket ticket;
   std::int64_t until = 0;
-  bool fill = false;
+  bool filled = false;
   if (watch_.rivals && launch.gated && !watch_.settings.off) {
     std::int64_t length = 0;
     if (kernel != nullptr) {
@@ -86,8 +86,8 @@ Ticket Lane::Submit(const Launch& launch) {
       ++pending_.gated;
       pending_.gated_ns += static_cast<std::uint64_t>(admission.held_ns);
     }
-    fill = admission.fill;
-    if (fill) {
+    filled = admission.fill;
+    if (filled) {
       ++pending_.fills;
       pending_.fill_ns += static_cast<std::uint64_t>(std::max<std::int64_t>(length, 0));
     }
@@ -113,7 +113,7 @@ Ticket Lane::Submit(const Launch& launch) {
   writer_.Publish(board::kLaneRunning, ticket.at_ns, forecast);
   last_activity_ = ticket.at_ns;
   ticket.sequence = predictor_.last_sequence();
-  if (predictor_.has_ended()) OnEndedRequest(ticket.at_ns);
+  if (predictor_.has_ended()) OnEndedRequest();
 
   const std::int64_t duration = kernel != nullptr ? kernel->duration_ns.load(kRelaxed) : 0;
   pending_.device_ns += static_cast<std::uint64_t>(duration);
@@ -129,7 +129,7 @@ Ticket Lane::Submit(const Launch& launch) {
                 .end_ns = forecast.busy_until_ns,
                 .id = kernel != nullptr ? kernel->id : 0,
                 .value_ns = duration,
-                .detail = fill ? 1U : 0U});
+                .detail = filled ? 1U : 0U});
   }
   return ticket;
 }
@@ -165,7 +165,7 @@ void Lane::LeaveWait(std::uint64_t covered) {
                 .end_ns = now,
                 .value_ns = predictor_.last_harm_ns()});
   }
-  if (predictor_.has_ended()) OnEndedRequest(now);
+  if (predictor_.has_ended()) OnEndedRequest();
   PublishLadders();
   Flush();
   if (now > checked_at_ + kCheckEveryNs) {
@@ -174,7 +174,7 @@ void Lane::LeaveWait(std::uint64_t covered) {
   }
 }
 
-void Lane::OnEndedRequest(std::int64_t now_ns) {
+void Lane::OnEndedRequest() {
   const predict::RequestTracker::Ended ended = predictor_.TakeEnded();
   controller_.OnRequest(ended.request_ns, ended.harm_ns, ended.control);
   predictor_.set_caution(controller_.caution());

@@ -63,7 +63,7 @@ class Lane {
   friend class Session;
   Ticket Submit(const Launch& launch);
   void Refresh();
-  void OnEndedRequest(std::int64_t now_ns);
+  void OnEndedRequest();
   void Flush();
   void PublishLadders();
   void Report();
