@@ -1,0 +1,59 @@
+#include "mortar/output.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+namespace mortar::cli {
+namespace {
+
+// Characters, not bytes: continuation bytes of UTF-8 take no column.
+std::size_t Columns(const std::string& text) {
+  return static_cast<std::size_t>(std::count_if(
+      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+}
+
+}  // namespace
+
+void Complain(const std::string& text) {
+  const bool named = text.rfind("mortar ", 0) == 0 || text.rfind("mortar:", 0) == 0;
+  const std::string line = (named ? "" : "mortar: ") + text + "\n";
+  std::fwrite(line.data(), 1, line.size(), stderr);
+}
+
+void Print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+std::string FormatTable(const std::vector<std::vector<std::string>>& rows,
+                        const std::vector<std::size_t>& right) {
+  std::vector<std::size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], Columns(row[i]));
+  }
+  std::string text;
+  for (const auto& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const std::string padding(widths[i] - Columns(row[i]), ' ');
+      const bool flush_right = std::find(right.begin(), right.end(), i) != right.end();
+      line += (i == 0 ? "" : "  ") + (flush_right ? padding + row[i] : row[i] + padding);
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  }
+  return text;
+}
+
+std::string FormatDuration(std::int64_t ns) {
+  const double value = static_cast<double>(ns);
+  if (ns == 0) return "0";
+  if (std::abs(value) < 1e6) return fmt::format("{:.3g} us", value / 1e3);
+  if (std::abs(value) < 1e9) return fmt::format("{:.3g} ms", value / 1e6);
+  return fmt::format("{:.4g} s", value / 1e9);
+}
+
+std::string FormatPercent(double share) { return fmt::format("{:.3g} %", 100 * share); }
+
+}  // namespace mortar::cli

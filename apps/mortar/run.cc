@@ -1,0 +1,107 @@
+// mortar run: sets the environment, makes sure that it will be heeded, and becomes the program.
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "mortar/boards.h"
+#include "mortar/invocation.h"
+#include "mortar/launch.h"
+#include "mortar/layers.h"
+#include "mortar/output.h"
+#include "mortar/run_options.h"
+
+namespace mortar::cli {
+namespace {
+
+struct Run {
+  RunOptions options;
+  bool check = false;
+  bool no_check = false;
+};
+
+int Refuse(int code, const std::string& why) {
+  Complain("mortar run: " + why);
+  return code;
+}
+
+// The boards' directory and the name on them: what can be wrong there. kInvalid: the name is in use.
+base::Status CheckBoards(const std::string& name) {
+  const auto boards = OpenBoards();
+  if (!boards.ok()) return boards.error();
+  if (name.empty()) return {};
+  const std::string owner = OwnerOf(*boards, name);
+  if (owner.empty()) return {};
+  return base::Error{base::Code::kExists, "--name: \"" + name + "\" is in use by " + owner +
+                                              "; choose another name, or leave --name out"};
+}
+
+// Whether the program would be scheduled, as far as can be told beforehand; empty: yes.
+std::string FindProblem(const Run& run, const LayerSetup& setup) {
+  if (!setup.problem.empty()) return setup.problem;
+  if (run.no_check) return "";
+  const auto layers = setup.environment.find("OPENCL_LAYERS");
+  return Verdict(ProbeOpenCl(layers->second, setup.scheduling));
+}
+
+// Reports a problem that does not keep the program from running. False: with --strict, it does.
+bool Tolerate(const Run& run, const std::string& problem) {
+  if (problem.empty()) return true;
+  const char* end = run.options.strict ? " (refused: --strict)"
+                    : run.check        ? ""
+                                       : "; the program runs unscheduled";
+  Complain("mortar run: " + problem + end);
+  return !run.options.strict;
+}
+
+int RunProgram(const Run& run, const std::vector<std::string>& program) {
+  if (program.empty() && !run.check) {
+    return Refuse(kBadInput,
+                  "no program given; write it behind --, as in: mortar run --name serve -- ./server");
+  }
+  auto environment = ComposeEnvironment(run.options);
+  if (!environment.ok()) return Refuse(kBadInput, environment.error().message);
+  const char* existing = std::getenv("OPENCL_LAYERS");
+  const auto setup = SetUpLayers(run.options, existing != nullptr ? existing : "");
+  if (!setup.ok()) return Refuse(kBadInput, setup.error().message);
+  base::Result<std::string> path = std::string();
+  if (!program.empty()) path = FindProgram(program.front());
+  if (!path.ok()) return Refuse(ExitOf(path.error()), path.error().message);
+  const auto boards = CheckBoards(run.options.name);
+  if (!boards.ok() && boards.error().code == base::Code::kExists)
+    return Refuse(kBadInput, boards.error().message);
+  if (!boards.ok() && !Tolerate(run, boards.error().message)) return kFailed;
+  const std::string problem = FindProblem(run, *setup);
+  if (!Tolerate(run, problem)) return kFailed;
+  if (run.check) {
+    if (!problem.empty() || !boards.ok()) return kFailed;
+    Print("OpenCL programs would be scheduled by " + setup->scheduling + "\n");
+    return kDone;
+  }
+  environment->insert(setup->environment.begin(), setup->environment.end());
+  return Launch(*path, program, *environment);
+}
+
+}  // namespace
+
+void AddRun(CLI::App& app, Invocation& invocation) {
+  auto* command = app.add_subcommand("run", "Run a program under Mortar");
+  auto run = std::make_shared<Run>();
+  AddRunOptions(*command, run->options);
+  auto* check = command->add_flag("--check", run->check, "Only say whether programs would be scheduled");
+  command->add_flag("--no-check", run->no_check, "Start at once, without trying the OpenCL loader first")
+      ->excludes(check);
+  command->footer(
+      "Examples:\n  mortar run --name serve --priority 0 --max-slowdown 2% -- ./server --port 80\n"
+      "  mortar run --name train --priority 5 -- python3 train.py\n"
+      "  mortar run --emulate examples/tables/demo.txt -- ./train\n\n"
+      "Where something keeps the program from being scheduled, one line says so and it runs all the same.");
+  invocation.take_program.push_back(command);
+  command->callback([&invocation, run] {
+    // By value: the action outlives nothing that it uses, whoever calls it.
+    invocation.action = [&invocation, run] { return RunProgram(*run, invocation.program); };
+  });
+}
+
+}  // namespace mortar::cli

@@ -1,0 +1,98 @@
+#include "mortar/run_options.h"
+
+#include <cstdlib>
+
+#include "emulated/table.h"
+#include "mortar/arguments.h"
+#include "mortar/layers.h"
+
+namespace mortar::cli {
+namespace {
+
+using base::Code;
+using base::Error;
+
+// Reads one flag where it was given and sets its variable.
+template <typename Parse>
+void Read(const char* flag, const std::string& text, Parse parse, const char* variable,
+          std::map<std::string, std::string>& environment, std::string& error) {
+  if (text.empty() || !error.empty()) return;
+  const auto result = parse(text);
+  if (result.ok()) {
+    environment[variable] = std::to_string(*result);
+  } else {
+    error = std::string(flag) + ": " + result.error().message;
+  }
+}
+
+}  // namespace
+
+void AddRunOptions(CLI::App& command, RunOptions& options) {
+  command.add_option("--name", options.name, "What to call it (else the program's name and process number)")
+      ->type_name("NAME")
+      ->check([](const std::string& text) {
+        return text.empty() ? ParseName(text).error().message : std::string();
+      });
+  command.add_option("--priority", options.priority, "0 (highest) to 9 (lowest); 5 if not given")
+      ->type_name("0-9");
+  command
+      .add_option("--max-slowdown", options.max_slowdown,
+                  "How much longer its requests may take; 2% if not given")
+      ->type_name("PERCENT");
+  command.add_option("--weight", options.weight, "Its share among clients of equal priority; 1 if not given")
+      ->type_name("NUMBER");
+  command.add_flag("--strict", options.strict, "Refuse to start where it could not be scheduled");
+  command.add_option("--emulate", options.emulate, "Run on the emulated device that this table describes")
+      ->type_name("TABLE");
+}
+
+base::Result<std::map<std::string, std::string>> ComposeEnvironment(const RunOptions& options) {
+  std::map<std::string, std::string> environment;
+  std::string error;
+  if (!options.name.empty()) {
+    const auto name = ParseName(options.name);
+    if (!name.ok()) return Error{Code::kInvalid, "--name: " + name.error().message};
+    environment["MORTAR_NAME"] = *name;
+  }
+  Read("--priority", options.priority, ParsePriority, "MORTAR_PRIORITY", environment, error);
+  Read("--max-slowdown", options.max_slowdown, ParsePercent, "MORTAR_MAX_SLOWDOWN", environment, error);
+  Read("--weight", options.weight, ParseWeight, "MORTAR_WEIGHT", environment, error);
+  if (!error.empty()) return Error{Code::kInvalid, error};
+  if (options.strict) environment["MORTAR_STRICT"] = "1";
+  return environment;
+}
+
+base::Result<LayerSetup> SetUpLayers(const RunOptions& options, const std::string& existing) {
+  LayerSetup setup;
+  std::string emulated;
+  if (!options.emulate.empty()) {
+    if (const auto table = emulated::Table::Read(options.emulate); !table.ok()) {
+      return Error{Code::kInvalid, "--emulate: " + table.error().message};
+    }
+    emulated = FindLibrary(kEmulatedLayer);
+    if (emulated.empty()) {
+      return Error{Code::kNotFound, std::string("--emulate: ") + kEmulatedLayer +
+                                        " is not installed; build it, or set MORTAR_LIB to its folder"};
+    }
+    char* real =
+        realpath(options.emulate.c_str(), nullptr);  // the program may change its folder before it reads
+    setup.environment["MORTAR_EMULATED"] = real != nullptr ? real : options.emulate;
+    std::free(real);
+  }
+  setup.scheduling = FindLibrary(kSchedulingLayer);
+  if (setup.scheduling.empty()) {
+    setup.problem =
+        std::string(kSchedulingLayer) +
+        " is not installed: nothing would be scheduled; build it, or set MORTAR_LIB to its folder";
+  } else if ((setup.scheduling + emulated).find(':') != std::string::npos) {
+    setup.problem =
+        "the path " + setup.scheduling +
+        " contains a colon, which OPENCL_LAYERS cannot express: nothing would be scheduled; install Mortar "
+        "elsewhere";
+  }
+  const std::string layers = ComposeLayers(existing, setup.scheduling, emulated);
+  if (!layers.empty()) setup.environment["OPENCL_LAYERS"] = layers;
+  return setup;
+}
+
+}  // namespace mortar::cli
