@@ -38,6 +38,7 @@ class Device {
 namespace {
 
 constexpr std::int64_t kRetryNs = 1'000'000'000;
+constexpr int kSkipCalls = 1000;  // chosen: a look at the clock costs more than passing a call through may
 
 // On a page that fork wipes: zero in a child until it starts anew (design: MADV_WIPEONFORK).
 struct ForkPage {
@@ -70,6 +71,7 @@ struct ThreadState {
   Session* session = nullptr;
   Lane* lane = nullptr;
   int callbacks = 0;
+  int skip = 0;  // calls to pass through before looking again whether a board can be had
   std::vector<Attached>* all = nullptr;
 };
 #if defined(__GNUC__)
@@ -231,7 +233,13 @@ Lane* CurrentLane(Device* device) {
       session != nullptr && !session->lost()) {
     return thread_state.lane;
   }
-  return AttachThread(device);
+  if (thread_state.skip > 0) {
+    --thread_state.skip;
+    return nullptr;
+  }
+  Lane* lane = AttachThread(device);
+  if (lane == nullptr) thread_state.skip = kSkipCalls;
+  return lane;
 }
 
 bool StrictlyJoined(Device* device) {

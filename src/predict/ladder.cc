@@ -9,6 +9,9 @@ namespace {
 constexpr std::int64_t kIdleAtLeastNs = 5'000'000;
 constexpr std::int64_t kIdleAtMostNs = 50'000'000;
 
+// Working the lengths out costs microseconds: often at first, later every 512 gaps.
+bool Due(std::uint32_t added) { return std::has_single_bit(added) || added == 48 || added % 512 == 0; }
+
 }  // namespace
 
 std::uint8_t GapLadders::ClassOf(std::int64_t foretold_ns, bool after_wait) {
@@ -27,9 +30,9 @@ bool GapLadders::Add(std::uint8_t gap_class, std::int64_t gap_ns) {
   base::Histogram& gaps = gaps_[gap_class];
   gaps.Add(gap_ns);
   all_.Add(gap_ns);
-  if (++all_added_ % 64 == 0) idle_after_ns_ = std::clamp(all_.Quantile(0.99), kIdleAtLeastNs, kIdleAtMostNs);
+  if (Due(++all_added_)) idle_after_ns_ = std::clamp(all_.Quantile(0.99), kIdleAtLeastNs, kIdleAtMostNs);
   const std::uint32_t added = ++added_[gap_class];
-  if (added > 4 && added % 16 != 0) return false;
+  if (!Due(added)) return false;
   for (int r = 0; r < kRungs; ++r) {
     // Below the median: among gaps that lasted so long a quarter ends sooner than this.
     const std::int64_t ns = gaps.Quantile(0.25, kFirstRungNs << r, 0);

@@ -23,7 +23,7 @@ class GapLadders {
   // The rung for a silence of `lasted_ns`; -1: shorter than the first.
   static int RungOf(std::int64_t lasted_ns);
 
-  // Returns true if the class's lengths were worked out anew (every 16th gap, and the first four).
+  // Returns true if the class's lengths were worked out anew: often at first, rarely later.
   bool Add(std::uint8_t gap_class, std::int64_t gap_ns);
   std::uint32_t length_us(std::uint8_t gap_class, int rung) const {
     return lengths_us_[gap_class][static_cast<std::size_t>(rung)];

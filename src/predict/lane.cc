@@ -18,7 +18,7 @@ constexpr std::uint64_t kBoundaryEvery = 256;  // submits without a wait after w
 }  // namespace
 
 LanePredictor::LanePredictor(KernelTable& kernels, std::uint64_t seed)
-    : kernels_(kernels), random_(seed), log_(new Entry[kLog]()) {}
+    : kernels_(kernels), random_(seed), log_(new Entry[kLog]()), waits_(new Wait[kLog]()) {}
 
 std::int64_t LanePredictor::Margin(std::int64_t gap_ns) const {
   return static_cast<std::int64_t>(caution_ * static_cast<double>(gap_ns / 4 + kMarginNs));
@@ -31,7 +31,7 @@ Forecast LanePredictor::OnSubmit(const Submission& s) {
   Entry& e = entry(++sequence_);
   e.place = book_.Advance((id << 1 | (waited ? 1U : 0U)) | (std::uint64_t{1} << 63));
   const std::int64_t known = s.kernel != nullptr ? s.kernel->duration_ns.load(std::memory_order_relaxed) : 0;
-  e.duration = known != 0 ? known : kGuessNs;
+  e.duration = static_cast<std::uint32_t>(std::min<std::int64_t>(known != 0 ? known : kGuessNs, UINT32_MAX));
   unknown_in_flight_ = known == 0 || (unknown_in_flight_ && !waited);
   e.submitted = now;
   const std::int64_t earliest = std::max(now, s.not_before_ns);
@@ -39,9 +39,11 @@ Forecast LanePredictor::OnSubmit(const Submission& s) {
   disturbed_ = std::max({disturbed_, earliest, s.fill_until_ns}) + e.duration;
   e.undisturbed = undisturbed_;
   e.disturbed = disturbed_;
-  e.returned = returned_;
-  e.wait_base = wait_base_;
-  e.wait_depth = wait_depth_;
+  e.wait = 0;
+  if (waited) {
+    waits_[sequence_ % kLog] = {returned_, wait_base_, wait_depth_};
+    e.wait = static_cast<std::uint32_t>(sequence_ % kLog) + 1;
+  }
   e.kernel = s.kernel;
 
   if (s.stream != stream_) {
@@ -156,12 +158,19 @@ Forecast LanePredictor::AfterWait(std::int64_t now) {
   return forecast;
 }
 
+std::int64_t LanePredictor::Silence(const Entry& e, const Entry& next) const {
+  const std::int64_t began =
+      next.wait != 0 ? waits_[next.wait - 1].returned : std::max(e.submitted, e.disturbed);
+  return next.submitted - began;
+}
+
 void LanePredictor::LearnGap(std::uint64_t sequence) {
   Entry& e = entry(sequence);
   const Entry& next = entry(sequence + 1);
-  const bool waited = next.returned != 0;
-  const std::int64_t gap = next.submitted - (waited ? next.wait_base : e.submitted);
-  const std::int64_t silence = next.submitted - (waited ? next.returned : std::max(e.submitted, e.disturbed));
+  const bool waited = next.wait != 0;
+  const Wait wait = waited ? waits_[next.wait - 1] : Wait{};
+  const std::int64_t gap = next.submitted - (waited ? wait.base : e.submitted);
+  const std::int64_t silence = Silence(e, next);
   const double quantile = 0.5 - 0.45 * caution_;
   for (Step* step : {e.place.position, e.place.context, e.place.single}) {
     if (step == nullptr) continue;
@@ -170,7 +179,7 @@ void LanePredictor::LearnGap(std::uint64_t sequence) {
       step->gap = Recent{};
       step->gap_after_wait = Recent{};
     }
-    step->depth = next.wait_depth;
+    step->depth = wait.depth;
     step->gap.Add(gap);
     if (waited) step->gap_after_wait.Add(silence);
     ++step->learned;
@@ -198,12 +207,11 @@ void LanePredictor::Learn(std::int64_t wait_end, bool with_slack) {
   for (std::uint64_t i = std::max(learned_gaps_, oldest); i < sequence_; ++i) {
     const Entry& e = entry(i);
     const Entry& next = entry(i + 1);
-    const bool waited = next.returned != 0;
-    const std::int64_t silence =
-        next.submitted - (waited ? next.returned : std::max(e.submitted, e.disturbed));
+    const std::int64_t silence = Silence(e, next);
     const Step* step = e.place.Best();
     if (silence > 0) {
-      const std::uint8_t ladder = step != nullptr ? step->ladder : GapLadders::ClassOf(silence, waited);
+      const std::uint8_t ladder =
+          step != nullptr ? step->ladder : GapLadders::ClassOf(silence, next.wait != 0);
       if (ladders_.Add(ladder, silence)) changed_ladders_ |= 1U << ladder;
     }
     const bool seasoned = step != nullptr && step == e.place.position && step->learned > kLearnAlways;

@@ -82,16 +82,20 @@ class LanePredictor {
   void set_recording(bool on) { recording_ = on; }
 
  private:
-  struct Entry {
+  struct alignas(64) Entry {  // one cache line
     std::int64_t submitted = 0;
     std::int64_t undisturbed = 0;  // H after it
     std::int64_t disturbed = 0;    // D after it
-    std::int64_t duration = 0;
-    std::int64_t returned = 0;   // the wait before it returned then; 0: none
-    std::int64_t wait_base = 0;  // max(the last submit before that wait, H of what it covered)
-    std::uint32_t wait_depth = 0;
     Kernel* kernel = nullptr;
     StepBook::Place place;
+    std::uint32_t duration = 0;  // nanoseconds; 4.29 s at most
+    std::uint32_t wait = 0;      // 1 + index of the wait before it in waits_; 0: none
+  };
+  static_assert(sizeof(Entry) == 64);
+  struct Wait {
+    std::int64_t returned = 0;
+    std::int64_t base = 0;    // max(the last submit before it, H of what it covered)
+    std::uint32_t depth = 0;  // submits that it did not cover
   };
   static constexpr std::uint64_t kLog = 4096;
   Entry& entry(std::uint64_t sequence) { return log_[sequence % kLog]; }
@@ -99,6 +103,8 @@ class LanePredictor {
   Forecast AfterSubmit(const Entry& now, const Submission& submission);
   Forecast AfterWait(std::int64_t now_ns);
   void Learn(std::int64_t wait_end, bool with_slack);
+  // How long nothing was heard between two submits: what a reader of the board sees.
+  std::int64_t Silence(const Entry& e, const Entry& next) const;
   void LearnGap(std::uint64_t sequence);
   void LearnSlack(Entry& e, std::int64_t slack_ns);
   bool SlackUsable(const Step& step) const {
@@ -114,6 +120,7 @@ class LanePredictor {
   RequestTracker::Ended ended_;
   double caution_ = 0;
   std::unique_ptr<Entry[]> log_;
+  std::unique_ptr<Wait[]> waits_;  // kLog; a submit has at most one wait before it
 
   std::uint64_t sequence_ = 0;      // of the newest submit; the first is 1
   std::uint64_t segment_ = 1;       // first submit since the last wait returned

@@ -70,7 +70,7 @@ void StepBook::Lock(std::uint32_t period) {
   // The newest symbol is the last of the period, so the next one is position 0.
   for (std::uint32_t i = 0; i < period; ++i) steps_[i].key = finder_.Symbol(period - 1 - i);
   position_ = 0;
-  start_ = 0;
+  after_start_ = 1 % period;
   matched_ = 0;
   failures_ = 0;
   since_failure_ = 0;
@@ -100,7 +100,7 @@ void StepBook::ChooseStart() {
       longest = i;
     }
   }
-  start_ = (longest + 1) % period_;
+  after_start_ = (longest + 2) % period_;
 }
 
 }  // namespace mortar::predict

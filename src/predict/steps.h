@@ -64,7 +64,7 @@ class StepBook {
   std::uint32_t period() const { return period_; }  // 0: none
   bool synced() const { return synced_; }
   // True if the submit that Advance was last called for begins a period.
-  bool AtStart() const { return synced_ && position_ == (start_ + 1) % period_; }
+  bool AtStart() const { return synced_ && position_ == after_start_; }
   // Makes the period begin where the longest gap ends: there a request or an iteration begins.
   void ChooseStart();
 
@@ -82,10 +82,10 @@ class StepBook {
   std::unique_ptr<Step[]> steps_;
   std::uint32_t period_ = 0;
   std::uint32_t position_ = 0;
-  std::uint32_t start_ = 0;
-  std::uint64_t matched_ = 0;   // submits since the last way in
-  std::uint32_t lost_ = 0;      // submits since the last match
-  std::uint32_t failures_ = 0;  // of the period since it was accepted
+  std::uint32_t after_start_ = 0;  // the position that follows the one where the period begins
+  std::uint64_t matched_ = 0;      // submits since the last way in
+  std::uint32_t lost_ = 0;         // submits since the last match
+  std::uint32_t failures_ = 0;     // of the period since it was accepted
   std::uint64_t since_failure_ = 0;
   bool synced_ = false;
   std::array<std::uint64_t, 3> last_{};
