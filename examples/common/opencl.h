@@ -76,7 +76,6 @@ void Launch(const Device& device, const Kernel& kernel, std::size_t items, const
       ((std::is_same_v<Args, cl_mem> || std::is_same_v<Args, float> || std::is_same_v<Args, cl_int>)&&...),
       "only these types match an argument of an OpenCL kernel here");
   cl_uint index = 0;
-  // NOLINTNEXTLINE(bugprone-sizeof-expression): of a cl_mem, the handle's size is what OpenCL wants.
   (Check(clSetKernelArg(kernel.get(), index++, sizeof(args), &args), "clSetKernelArg"), ...);
   Check(
       clEnqueueNDRangeKernel(device.queue(), kernel.get(), 1, nullptr, &items, nullptr, 0, nullptr, nullptr),
