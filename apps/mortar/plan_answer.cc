@@ -22,7 +22,8 @@ bool Simulated(const plan::Table& table) { return table.device.find("simulated")
 
 std::string Head(const plan::Space& space, const PlanRequest& request, const PlanAnswer& answer) {
   const plan::Plan& plan = answer.plan;
-  const std::string note = Simulated(space.table()) ? " (simulated; says nothing of a real device)" : " (replayed)";
+  const std::string note =
+      Simulated(space.table()) ? " (simulated; says nothing of a real device)" : " (replayed)";
   const std::string searched =
       plan.exhaustive ? fmt::format("every one of {} points", plan.points)
                       : fmt::format("{} points, {:.1f} s of profiling", plan.points, answer.profiling_s);
@@ -57,18 +58,20 @@ std::string Binding(const PlanAnswer& answer, Problem problem) {
 }
 
 std::string Served(const std::string& name, const plan::ServingReport& report, const plan::Query& query) {
-  std::string text = fmt::format("{:<11}{} requests, p50 {:.1f} ms, p99 {:.1f} ms of {:.1f} ms, missed {} ({:.2f} %)",
-                                 name, report.requests, report.p50_ms, report.p99_ms, query.latency_ms, report.missed,
-                                 report.requests > 0 ? 100.0 * static_cast<double>(report.missed) /
-                                                           static_cast<double>(report.requests)
-                                                     : 0.0);
-  if (query.problem != Problem::kInfer) text += fmt::format(", {:.2f} minibatches/s", report.background_per_s);
+  std::string text = fmt::format(
+      "{:<11}{} requests, p50 {:.1f} ms, p99 {:.1f} ms of {:.1f} ms, missed {} ({:.2f} %)", name,
+      report.requests, report.p50_ms, report.p99_ms, query.latency_ms, report.missed,
+      report.requests > 0 ? 100.0 * static_cast<double>(report.missed) / static_cast<double>(report.requests)
+                          : 0.0);
+  if (query.problem != Problem::kInfer)
+    text += fmt::format(", {:.2f} minibatches/s", report.background_per_s);
   return text + "\n";
 }
 
 }  // namespace
 
-std::string ExplainText(const plan::Space& space, const plan::Query& query, const std::vector<plan::Probe>& probes) {
+std::string ExplainText(const plan::Space& space, const plan::Query& query,
+                        const std::vector<plan::Probe>& probes) {
   const plan::Terms terms = plan::TermsOf(query);
   std::vector<std::vector<std::string>> rows{{"#", "mode", "batch", "inference", "background", "verdict"}};
   const auto cell = [](double ms, double watts) {
@@ -85,9 +88,10 @@ std::string ExplainText(const plan::Space& space, const plan::Query& query, cons
   std::string text = "\nprofiled\n" + FormatTable(rows, {0, 2});
   text += "\nPareto front of the measured points (power against objective)\n";
   for (const plan::Probe* probe : plan::MeasuredFront(space, terms, probes)) {
-    const plan::Outcome outcome = plan::Judge(terms, space.batches()[static_cast<std::size_t>(probe->choice.batch)],
-                                              space.batches2()[static_cast<std::size_t>(probe->choice.batch2)],
-                                              probe->measured.sample, space.IdleWatts(probe->choice.mode));
+    const plan::Outcome outcome =
+        plan::Judge(terms, space.batches()[static_cast<std::size_t>(probe->choice.batch)],
+                    space.batches2()[static_cast<std::size_t>(probe->choice.batch2)], probe->measured.sample,
+                    space.IdleWatts(probe->choice.mode));
     text += fmt::format("  {:.2f} W  score {:.4g}  {}\n", outcome.power_w, outcome.score,
                         plan::ModeText(space.table(), probe->choice.mode));
   }
@@ -134,8 +138,9 @@ std::string AnswerText(const plan::Space& space, const PlanRequest& request, con
   for (const ServedPlan& one : answer.served) text += Served(one.arrivals, one.report, query);
   for (const ServedPlan& one : answer.served) {
     if (one.report.p99_ms > query.latency_ms) {
-      text += fmt::format("the formula's {:.1f} ms is not kept at p99 under {} arrivals; --keep p99 plans for them\n",
-                          query.latency_ms, one.arrivals);
+      text += fmt::format(
+          "the formula's {:.1f} ms is not kept at p99 under {} arrivals; --keep p99 plans for them\n",
+          query.latency_ms, one.arrivals);
     }
   }
   if (answer.kept) {
@@ -176,10 +181,11 @@ std::string AnswerJson(const plan::Space& space, const PlanRequest& request, con
   }
   json["relaxations"] = relaxations;
   const auto report_json = [](const plan::ServingReport& report) {
-    return nlohmann::ordered_json{{"requests", report.requests}, {"p50_ms", report.p50_ms},
-                                  {"p99_ms", report.p99_ms},     {"max_ms", report.max_ms},
-                                  {"missed", report.missed},     {"background_per_s", report.background_per_s},
-                                  {"busy", report.busy}};
+    return nlohmann::ordered_json{
+        {"requests", report.requests}, {"p50_ms", report.p50_ms},
+        {"p99_ms", report.p99_ms},     {"max_ms", report.max_ms},
+        {"missed", report.missed},     {"background_per_s", report.background_per_s},
+        {"busy", report.busy}};
   };
   for (const ServedPlan& one : answer.served) json["verify"][one.arrivals] = report_json(one.report);
   if (answer.kept) {
@@ -187,14 +193,17 @@ std::string AnswerJson(const plan::Space& space, const PlanRequest& request, con
     kept["mode"] = plan::ModeText(space.table(), answer.kept->plan.mode);
     kept["batch"] = answer.kept->serving.batch;
     kept["tau"] = answer.kept->serving.tau;
-    if (answer.kept->serving.timeout_ms < plan::kNoLimit) kept["timeout_ms"] = answer.kept->serving.timeout_ms;
+    if (answer.kept->serving.timeout_ms < plan::kNoLimit)
+      kept["timeout_ms"] = answer.kept->serving.timeout_ms;
     json["kept_p99"] = kept;
   }
   return json.dump(1) + "\n";
 }
 
-std::string ScheduleText(const plan::Space& space, const plan::Query& query, const plan::DynamicPlan& schedule) {
-  std::vector<std::vector<std::string>> rows{{"from", "rate", "mode", "batch", "tau", "minibatches/s", "latency", "W"}};
+std::string ScheduleText(const plan::Space& space, const plan::Query& query,
+                         const plan::DynamicPlan& schedule) {
+  std::vector<std::vector<std::string>> rows{
+      {"from", "rate", "mode", "batch", "tau", "minibatches/s", "latency", "W"}};
   int unserved = 0;
   for (std::size_t w = 0; w < schedule.plans.size(); ++w) {
     const plan::Plan& plan = schedule.plans[w];
@@ -207,10 +216,12 @@ std::string ScheduleText(const plan::Space& space, const plan::Query& query, con
     }
     rows.push_back({from, rate, plan::ModeText(space.table(), plan.mode), std::to_string(plan.batch),
                     std::to_string(plan.outcome.tau), fmt::format("{:.2f}", plan.outcome.throughput),
-                    fmt::format("{:.1f} ms", plan.outcome.latency_ms), fmt::format("{:.1f}", plan.outcome.power_w)});
+                    fmt::format("{:.1f} ms", plan.outcome.latency_ms),
+                    fmt::format("{:.1f}", plan.outcome.power_w)});
   }
-  return FormatTable(rows, {0, 1, 3, 4, 5, 6, 7}) + fmt::format("{} points, {} mode changes, {} windows without a plan\n",
-                                                               schedule.points, schedule.mode_changes, unserved);
+  return FormatTable(rows, {0, 1, 3, 4, 5, 6, 7}) +
+         fmt::format("{} points, {} mode changes, {} windows without a plan\n", schedule.points,
+                     schedule.mode_changes, unserved);
 }
 
 }  // namespace mortar::cli

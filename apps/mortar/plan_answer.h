@@ -31,7 +31,9 @@ struct PlanAnswer {
 std::string AnswerText(const plan::Space& space, const PlanRequest& request, const PlanOptions& options,
                        const PlanAnswer& answer);
 std::string AnswerJson(const plan::Space& space, const PlanRequest& request, const PlanAnswer& answer);
-std::string ScheduleText(const plan::Space& space, const plan::Query& query, const plan::DynamicPlan& schedule);
-std::string ExplainText(const plan::Space& space, const plan::Query& query, const std::vector<plan::Probe>& probes);
+std::string ScheduleText(const plan::Space& space, const plan::Query& query,
+                         const plan::DynamicPlan& schedule);
+std::string ExplainText(const plan::Space& space, const plan::Query& query,
+                        const std::vector<plan::Probe>& probes);
 
 }  // namespace mortar::cli

@@ -1,4 +1,5 @@
-// Where the planner's commands get tables and terms from, and what they share in talking to people. One thread.
+// Where the planner's commands get tables and terms from, and what they share in talking to people. One
+// thread.
 #pragma once
 
 #include <map>
@@ -12,8 +13,8 @@ namespace mortar::cli {
 
 inline constexpr int kNonePlan = 3;  // exit code of `mortar plan`: no plan was found
 
-// A profile CSV by path, or `sim:orin-agx`, the simulated board. Files named without a slash are looked for in
-// `directory` first where that is given. Each is read once.
+// A profile CSV by path, or `sim:orin-agx`, the simulated board. Files named without a slash are looked for
+// in `directory` first where that is given. Each is read once.
 class ProfileSource {
  public:
   explicit ProfileSource(std::string directory = "") : directory_(std::move(directory)) {}
