@@ -50,8 +50,8 @@ class FakePeer {
   board::SlotRef ref_;
 };
 
-// A peer that is active without any gap, from Start until Stop: whoever is below it is held under every policy
-// but `share`. A thread keeps it so, since activity expires (design: time heals).
+// A peer that is active without any gap, from Start until Stop: whoever is below it is held under every
+// policy but `share`. A thread keeps it so, since activity expires (design: time heals).
 class BusyPeer {
  public:
   BusyPeer(const std::string& directory, const std::string& device, std::uint32_t priority)

@@ -60,6 +60,14 @@ cl_int CL_API_CALL CreateKernelsInProgram(cl_program program, cl_uint count, cl_
 cl_kernel CL_API_CALL CloneKernel(cl_kernel source, cl_int* error) noexcept {
   cl_kernel kernel = next.clCloneKernel(source, error);
   OnCreated(kernel);
+  // The clone starts with its source's argument values.
+  const KernelInfo* from = kernel != nullptr ? kernels.Find(source) : nullptr;
+  KernelInfo* to = from != nullptr ? FindKernelInfo(kernel) : nullptr;
+  if (to == nullptr) return kernel;
+  to->arguments.store(from->arguments.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  for (cl_uint i = 0; i < KernelInfo::kArguments; ++i) {
+    to->parts[i].store(from->parts[i].load(std::memory_order_relaxed), std::memory_order_relaxed);
+  }
   return kernel;
 }
 

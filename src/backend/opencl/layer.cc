@@ -48,6 +48,12 @@ const cl_icd_dispatch* Install(const cl_icd_dispatch& target, cl_uint entries) {
   } else if (refuse) {
     table.clGetPlatformIDs = RefusePlatforms;
   }
+  // What the loader or the driver leaves empty stays empty: we would have nothing to call.
+  const auto* below = reinterpret_cast<void* const*>(&next);
+  auto* ours = reinterpret_cast<void**>(&table);
+  for (std::size_t i = 0; i < sizeof table / sizeof(void*); ++i) {
+    if (below[i] == nullptr) ours[i] = nullptr;
+  }
   return &table;
 }
 

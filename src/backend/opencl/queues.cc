@@ -95,6 +95,16 @@ Queue* Register(cl_command_queue handle, cl_device_id device, cl_command_queue_p
   return queue;
 }
 
+// A queue of which only the driver knows how it was made.
+Queue* Learn(cl_command_queue handle) {
+  cl_device_id device = nullptr;
+  cl_command_queue_properties properties = 0;
+  if (next.clGetCommandQueueInfo(handle, CL_QUEUE_DEVICE, sizeof device, &device, nullptr) != CL_SUCCESS)
+    return nullptr;
+  next.clGetCommandQueueInfo(handle, CL_QUEUE_PROPERTIES, sizeof properties, &properties, nullptr);
+  return Register(handle, device, properties, false);
+}
+
 // Under MORTAR_STRICT=1 a program whose device cannot be scheduled gets no queue.
 bool Refused(cl_device_id device, cl_int* error) {
   if (device == nullptr || client::StrictlyJoined(DeviceOf(device))) return false;
@@ -167,14 +177,19 @@ cl_command_queue CreateThrough(CreateWithProperties create, cl_context context, 
   }
   if (queue == nullptr) {
     queue = create(context, device, properties, error);
-    if (queue != nullptr && !on_device) Register(queue, device, asked, false);
+    if (queue == nullptr || on_device) return queue;
+    if (readable) {
+      Register(queue, device, asked, false);
+    } else {
+      Learn(queue);
+    }
     return queue;
   }
   if (error != nullptr) *error = CL_SUCCESS;
   if (info != nullptr && properties != nullptr) {
-    info->property_count = count + 1;
     info->properties.reset(new (std::nothrow) cl_queue_properties[count + 1]);
     if (info->properties != nullptr) {
+      info->property_count = count + 1;
       std::memcpy(info->properties.get(), properties, (count + 1) * sizeof(cl_queue_properties));
     }
   }
@@ -218,6 +233,9 @@ cl_int CL_API_CALL GetCommandQueueInfo(cl_command_queue handle, cl_command_queue
   if (queue == nullptr || !queue->forced)
     return next.clGetCommandQueueInfo(handle, what, room, out, out_size);
   if (what == CL_QUEUE_PROPERTIES_ARRAY) {
+    // A driver before OpenCL 3.0 does not know the question.
+    const cl_int known = next.clGetCommandQueueInfo(handle, what, 0, nullptr, nullptr);
+    if (known != CL_SUCCESS) return known;
     const std::size_t size = queue->property_count * sizeof(cl_queue_properties);
     if (out != nullptr && room < size) return CL_INVALID_VALUE;
     if (out != nullptr && size > 0) std::memcpy(out, queue->properties.get(), size);
@@ -239,12 +257,7 @@ cl_int CL_API_CALL GetCommandQueueInfo(cl_command_queue handle, cl_command_queue
 Queue* FindQueue(cl_command_queue handle) noexcept {
   if (handle == nullptr) return nullptr;
   if (Queue* known = queues.Find(handle)) return known;
-  cl_device_id device = nullptr;
-  cl_command_queue_properties properties = 0;
-  if (next.clGetCommandQueueInfo(handle, CL_QUEUE_DEVICE, sizeof device, &device, nullptr) != CL_SUCCESS)
-    return nullptr;
-  next.clGetCommandQueueInfo(handle, CL_QUEUE_PROPERTIES, sizeof properties, &properties, nullptr);
-  return Register(handle, device, properties, false);
+  return Learn(handle);
 }
 
 void InstallQueues(cl_icd_dispatch* table) {
