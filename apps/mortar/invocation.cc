@@ -7,6 +7,7 @@
 #include <exception>
 #include <memory>
 
+#include "board/view.h"
 #include "mortar/output.h"
 
 namespace mortar::cli {
@@ -49,9 +50,6 @@ void AddAll(CLI::App& app, Invocation& invocation) {
 #define COMMAND(name) Add##name(app, invocation);
 #include "mortar/commands.def"
 #undef COMMAND
-  for (CLI::App* command : app.get_subcommands({})) {
-    command->add_option("--dir", invocation.directory, "Directory of the boards")->type_name("DIR");
-  }
 }
 
 // The innermost subcommand that was named, for messages and for who takes a program.
@@ -69,13 +67,29 @@ std::string FullName(const CLI::App* command) {
   return name;
 }
 
+// What is wrong, in our words where CLI11's would not help.
+std::string Explain(const CLI::App& app, const Invocation& invocation, const CLI::ParseError& error) {
+  const CLI::App* chosen = Chosen(app);
+  const std::vector<std::string> unexpected = app.remaining(/*recurse=*/true);
+  if (unexpected.empty()) {
+    std::string text = error.what();
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    return text;
+  }
+  const std::string word = board::CleanText(unexpected.front());
+  if (word.front() == '-') return fmt::format("there is no flag \"{}\"", word);
+  if (!chosen->get_subcommands({}).empty()) return fmt::format("there is no subcommand \"{}\"", word);
+  const auto& takers = invocation.take_program;
+  const bool takes = std::find(takers.begin(), takers.end(), chosen) != takers.end();
+  return fmt::format("\"{}\" was not expected{}", word,
+                     takes ? "; if it is the program, put -- before it" : "");
+}
+
 // CLI11 prints two lines and has exit codes of its own: ours is one line, and 2.
-int ReportParseError(const CLI::App& app, const CLI::ParseError& error) {
+int ReportParseError(const CLI::App& app, const Invocation& invocation, const CLI::ParseError& error) {
   if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version: to stdout
   const std::string name = FullName(Chosen(app));
-  std::string text = error.what();
-  std::replace(text.begin(), text.end(), '\n', ' ');
-  Complain(fmt::format("{}: {}; see {} --help", name, text, name));
+  Complain(fmt::format("{}: {}; see {} --help", name, Explain(app, invocation, error), name));
   return kBadInput;
 }
 
@@ -88,7 +102,7 @@ int Parse(CLI::App& app, Invocation& invocation, std::vector<std::string> words)
   try {
     app.parse(words);
   } catch (const CLI::ParseError& error) {
-    return ReportParseError(app, error);
+    return ReportParseError(app, invocation, error);
   }
   const auto& takers = invocation.take_program;
   const CLI::App* chosen = Chosen(app);
@@ -100,6 +114,10 @@ int Parse(CLI::App& app, Invocation& invocation, std::vector<std::string> words)
 }
 
 }  // namespace
+
+void AddDirectoryOption(CLI::App& command, Invocation& invocation) {
+  command.add_option("--dir", invocation.directory, "Directory of the boards")->type_name("DIR");
+}
 
 int Main(const std::vector<std::string>& words) {
   try {

@@ -26,9 +26,13 @@ struct Invocation {
   std::function<int()> action;
   // Set by subcommands (before parsing) that take a program behind `--`; others refuse one.
   std::vector<const CLI::App*> take_program;
-  // `--dir`, for all subcommands: where the boards are.
+  // `--dir`, for subcommands that use boards (AddDirectoryOption); becomes MORTAR_DIR before `action` is
+  // called.
   std::string directory;
 };
+
+// Gives `command` the flag --dir.
+void AddDirectoryOption(CLI::App& command, Invocation& invocation);
 
 // Runs `mortar WORDS…`; returns the exit code. Exceptions of libraries become messages.
 int Main(const std::vector<std::string>& words);

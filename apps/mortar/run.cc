@@ -92,6 +92,7 @@ void AddRun(CLI::App& app, Invocation& invocation) {
   auto* check = command->add_flag("--check", run->check, "Only say whether programs would be scheduled");
   command->add_flag("--no-check", run->no_check, "Start at once, without trying the OpenCL loader first")
       ->excludes(check);
+  AddDirectoryOption(*command, invocation);
   command->footer(
       "Examples:\n  mortar run --name serve --priority 0 --max-slowdown 2% -- ./server --port 80\n"
       "  mortar run --name train --priority 5 -- python3 train.py\n"

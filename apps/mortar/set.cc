@@ -150,6 +150,7 @@ void AddSwitch(CLI::App& app, Invocation& invocation, bool off) {
                                                  : "Schedule again after mortar off");
   auto device = std::make_shared<std::string>();
   command->add_option("--device", *device, "Only this device's board")->type_name("DEVICE");
+  AddDirectoryOption(*command, invocation);
   command->callback(
       [&invocation, device, off] { invocation.action = [device, off] { return Switch(off, *device); }; });
 }
@@ -175,6 +176,7 @@ void AddSet(CLI::App& app, Invocation& invocation) {
       ->type_name("TIME");
   command->add_option("--margin", options->margin, "Added to every fill's length, as 5us")->type_name("TIME");
   command->add_option("--device", options->device, "Only this device's board")->type_name("DEVICE");
+  AddDirectoryOption(*command, invocation);
   command->footer(
       "Examples:\n  mortar set serve --priority 1 --max-slowdown 1%\n  mortar set --policy priority\n"
       "  mortar set --device 0000:3b:00.0 --mode sliced --switch-cost 20us");

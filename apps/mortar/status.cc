@@ -37,6 +37,7 @@ void AddStatus(CLI::App& app, Invocation& invocation) {
   auto* command = app.add_subcommand("status", "Show devices, settings and clients");
   auto json = std::make_shared<bool>(false);
   command->add_flag("--json", *json, "One JSON object instead of a table");
+  AddDirectoryOption(*command, invocation);
   command->footer(
       "Columns: LIMIT is the slowdown that the client allows. HARM is how much longer fills made its "
       "requests: "
