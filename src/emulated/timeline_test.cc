@@ -92,6 +92,8 @@ TEST_F(TimelineTest, SumsByDeviceAndProcess) {
   ASSERT_EQ(report.processes.size(), 2U);
   EXPECT_EQ(report.processes[0].pid, getpid());
   EXPECT_EQ(report.processes[0].busy_ns, 150U);
+  EXPECT_EQ(report.processes[0].late, 1U);
+  EXPECT_EQ(report.processes[0].late_ns, 7U);
   EXPECT_THAT(report.processes[0].program, testing::StartsWith("emulated_test"));
   EXPECT_EQ(report.processes[1].pid, child);
   EXPECT_EQ(report.processes[1].busy_ns, 1'000U);
