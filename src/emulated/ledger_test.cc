@@ -208,6 +208,15 @@ TEST_F(LedgerTest, MarkerWithListEndsWithItsList) {
   EXPECT_EQ(timeline_.Report().total.commands, 2U);  // markers are not the device's work
 }
 
+TEST_F(LedgerTest, NothingPassesABarrier) {
+  ledger_.OpenQueue(kQueue, &timeline_, false);
+  Enqueue({.event = Event(0)});
+  Enqueue({.event = Event(1)});
+  Enqueue({.kind = Kind::kBarrier});  // ends with the second, at 1,200
+  Enqueue({.kind = Kind::kMarker, .waits = {Event(0)}, .event = Event(2)});
+  EXPECT_EQ(EndOf(Event(2)), 1'200);
+}
+
 TEST_F(LedgerTest, FinishPlacesWhatWasEnqueuedBeforeIt) {
   ledger_.OpenQueue(kQueue, &timeline_, false);
   ledger_.AddUserEvent(Event(0));

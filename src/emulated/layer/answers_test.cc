@@ -1,4 +1,6 @@
 // What events answer: profiling, user events, callbacks.
+#include <sched.h>
+
 #include <condition_variable>
 #include <mutex>
 
@@ -128,6 +130,8 @@ TEST_F(LayerTest, CallbackComesAtTheModelledEnd) {
   clock_->now = kStart + 300 * kUs;
   complete.Await();
   running.Await();
+  // Both callbacks have returned when the layer has let go of the event.
+  while (driver_.alive != 0) sched_yield();
   EXPECT_EQ(complete.event, event);
   EXPECT_EQ(complete.status, CL_COMPLETE);
   EXPECT_EQ(running.status, CL_RUNNING);

@@ -5,7 +5,7 @@
 #include <CL/cl.h>
 #include <CL/cl_icd.h>
 
-#include <map>
+#include <atomic>
 #include <string>
 #include <vector>
 
@@ -49,7 +49,7 @@ class FakeDriver {
   cl_int refuse = CL_SUCCESS;  // what the next enqueues return instead of success
   int enqueued = 0;            // calls of any enqueue
   int waited = 0;              // clFinish and clWaitForEvents
-  int alive = 0;               // events that were made and not yet released for good
+  std::atomic<int> alive = 0;  // events that were made and not yet released for good
   std::vector<cl_event> made;  // every event, in order; freed with the driver
 
   // Called by the functions in `dispatch`.

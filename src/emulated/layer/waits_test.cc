@@ -57,6 +57,15 @@ TEST_F(LayerTest, RealComputingThatOutlivesTheModelIsLate) {
   EXPECT_EQ(Report().total.late_ns, 395U * kUs);  // 500 - 105
 }
 
+TEST_F(LayerTest, WaitForAFailedCommandDoesNotWaitForItsModel) {
+  cl_event events[2];
+  for (auto& event : events) ASSERT_EQ(Launch(&out_of_order_, &event), CL_SUCCESS);
+  events[1]->status = CL_OUT_OF_RESOURCES;  // found by the driver while it ran
+  EXPECT_EQ(cl_.clWaitForEvents(2, events), CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST);
+  EXPECT_EQ(Elapsed(), 105 * kUs);
+  EXPECT_EQ(StatusOf(events[1]), CL_OUT_OF_RESOURCES);
+}
+
 TEST_F(LayerTest, EveryErrorPassesAndTakesNoTime) {
   driver_.refuse = CL_INVALID_KERNEL_ARGS;
   cl_event event = nullptr;
