@@ -25,7 +25,7 @@ class Auto final : public Planner {
     if (more < 0) more = options_.probes;
     for (int left = more; left > 0; --left) {
       const Plan best = Answer(terms);
-      const auto choice = probes_.empty() ? First(terms) : Choose(terms, best, left);
+      const auto choice = probes_.empty() ? First(terms) : Choose(terms, best);
       if (!choice) break;
       const Probe* probe = Measure(*choice);
       if (probe == nullptr) break;
@@ -42,9 +42,9 @@ class Auto final : public Planner {
     return noisy ? belief_.BestBelieved(terms, probes_) : BestMeasured(space_, terms, probes_);
   }
 
-  std::optional<Choice> Choose(const Terms& terms, const Plan& best, int left) const {
+  std::optional<Choice> Choose(const Terms& terms, const Plan& best) const {
     const auto incumbent = best.feasible ? std::optional(best.outcome.score) : std::nullopt;
-    const auto next = belief_.Next(terms, incumbent, left);
+    const auto next = belief_.Next(terms, incumbent);
     if (!next) return std::nullopt;
     // Nothing promises a ten-thousandth more: the rest of the budget is worth keeping.
     if (incumbent && next->worth < 1e-4 * std::abs(*incumbent)) return std::nullopt;

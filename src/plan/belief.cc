@@ -13,8 +13,13 @@ namespace {
 constexpr float kLeastChance = 1e-4F;
 // A number of background minibatches is hoped for only at one chance in ten: the far tail of a log-normal
 // belief promises wonders and is wrong about them.
-constexpr double kLeastHope = 0.1;
-constexpr double kHopeZ = -1.2816;  // of kLeastHope
+// Where that leaves nothing, one chance in two hundred is better than points not spent.
+struct Hope {
+  double chance;
+  double z;  // the quantile of that chance
+};
+constexpr Hope kFairHope{0.1, -1.2816};
+constexpr Hope kFaintHope{0.005, -2.5758};
 
 // How a quantity's logarithm will read once measured: its mean is known to `deviation`, and a margin `shift`
 // is kept for what the reading leaves unknown.
@@ -46,11 +51,11 @@ double Root(double a, double b) { return std::sqrt(a * a + b * b); }
 
 // E[max(τ − τ0, 0)] for times whose expectations and standard deviations are given (all in ms).
 double ExpectedGain(double window, double t_in, double t_in_deviation, double t_bg, double t_bg_deviation,
-                    double tau0) {
+                    double tau0, const Hope& hope) {
   const double first = std::floor(tau0 + 1e-6) + 1;
   double room = window - t_in - first * t_bg;
   double spread = Root(t_in_deviation, first * t_bg_deviation);
-  if (room < kHopeZ * spread - kSlack * window) return 0;
+  if (room < hope.z * spread - kSlack * window) return 0;
   const double ratio = (window - t_in) / t_bg;
   const double deviation = Root(t_in_deviation, std::max(ratio, 0.0) * t_bg_deviation) / t_bg;
   if (deviation > 3 || tau0 > 40) return ExpectedExcess(ratio - 0.5, deviation, tau0);
@@ -62,7 +67,7 @@ double ExpectedGain(double window, double t_in, double t_in_deviation, double t_
     const double chance = spread < 1e-6 * window
                               ? (room >= -kSlack * window ? 1.0 : 0.0)
                               : static_cast<double>(Phi(static_cast<float>(room / spread)));
-    if (chance < kLeastHope) break;
+    if (chance < hope.chance) break;
     gain += worth * chance;
     worth = 1;
   }
@@ -75,6 +80,7 @@ struct Belief::Scan {
   std::vector<Candidate> found;
   Candidate nearest;  // by how likely its budgets hold, where nothing else is found
   double nearest_odds = -1e300;
+  Hope hope = kFairHope;
   Eigen::ArrayXf t_in;  // believed times of every candidate, in ms
   Eigen::ArrayXf t_bg;
 };
@@ -222,7 +228,7 @@ void Belief::OfferBackground(const Terms& terms, std::optional<double> incumbent
       const double scale = 1000 * unit / window;
       gain =
           scale * ExpectedGain(window, t_in, t_in_deviation, t_bg, t_bg * static_cast<double>(bg.deviation),
-                               incumbent ? *incumbent / scale : 0.0);
+                               incumbent ? *incumbent / scale : 0.0, scan->hope);
     } else {
       // Rare objectives: judged at the expected sample, with the spread of its times.
       Sample sample = Expected(choice);
@@ -253,9 +259,10 @@ void Belief::Offer(const Terms& terms, std::optional<double> incumbent, Scan* sc
   }
 }
 
-std::vector<Belief::Candidate> Belief::Best(const Terms& terms, std::optional<double> incumbent,
-                                            std::size_t count) const {
+std::optional<Belief::Candidate> Belief::Best(const Terms& terms, std::optional<double> incumbent,
+                                              bool faint) const {
   Scan scan;
+  if (faint) scan.hope = kFaintHope;
   Offer(terms, incumbent, &scan);
   if (!incumbent && !scan.found.empty()) {
     // No plan yet: a feasible one is worth half the range of the objective, whatever it yields.
@@ -268,23 +275,19 @@ std::vector<Belief::Candidate> Belief::Best(const Terms& terms, std::optional<do
     const double range = std::max(high - low, 1e-9);
     for (Candidate& one : scan.found) one.worth = one.feasible * (0.5 + (one.worth - low) / range);
   }
-  const auto better = [](const Candidate& a, const Candidate& b) { return a.worth > b.worth; };
-  if (scan.found.size() > count) {
-    std::nth_element(scan.found.begin(), scan.found.begin() + static_cast<std::ptrdiff_t>(count),
-                     scan.found.end(), better);
-    scan.found.resize(count);
-  }
-  std::sort(scan.found.begin(), scan.found.end(), better);
-  if (scan.found.empty() && scan.nearest.choice.mode >= 0) scan.found.push_back(scan.nearest);
-  return std::move(scan.found);
+  const auto best =
+      std::max_element(scan.found.begin(), scan.found.end(),
+                       [](const Candidate& a, const Candidate& b) { return a.worth < b.worth; });
+  if (best != scan.found.end()) return *best;
+  if (!incumbent && scan.nearest.choice.mode >= 0) return scan.nearest;
+  return std::nullopt;
 }
 
-std::optional<Belief::Candidate> Belief::Next(const Terms& terms, std::optional<double> incumbent,
-                                              int left) const {
-  (void)left;
-  const auto best = Best(terms, incumbent, 1);
-  if (best.empty()) return std::nullopt;
-  return best.front();
+std::optional<Belief::Candidate> Belief::Next(const Terms& terms, std::optional<double> incumbent) const {
+  const auto best = Best(terms, incumbent, false);
+  if (best && (!incumbent || best->worth > 0)) return best;
+  const auto faint = Best(terms, incumbent, true);
+  return faint && (!incumbent || faint->worth > 0) ? faint : std::nullopt;
 }
 
 Sample Belief::Expected(const Choice& choice) const {

@@ -32,12 +32,9 @@ class Belief {
   };
 
   // The choice whose measurement promises most. `incumbent`: score of the best plan so far, or nothing while
-  // none is feasible; `left`: points that may still be paid, this one included. Nothing where no choice
+  // none is feasible. Nothing where no choice
   // promises anything.
-  std::optional<Candidate> Next(const Terms& terms, std::optional<double> incumbent, int left) const;
-
-  // The best few by expectation, unmeasured or not: what a set of points (als) says of a query.
-  std::vector<Candidate> Best(const Terms& terms, std::optional<double> incumbent, std::size_t count) const;
+  std::optional<Candidate> Next(const Terms& terms, std::optional<double> incumbent) const;
 
   // The believed sample at a choice, and a plan over the probes by what is believed of them (noise averaged
   // out).
@@ -52,6 +49,7 @@ class Belief {
 
  private:
   struct Scan;
+  std::optional<Candidate> Best(const Terms& terms, std::optional<double> incumbent, bool faint) const;
   void Offer(const Terms& terms, std::optional<double> incumbent, Scan* scan) const;
   void OfferTraining(const Terms& terms, std::optional<double> incumbent, Scan* scan) const;
   void OfferInference(const Terms& terms, std::optional<double> incumbent, int b, int m, Scan* scan) const;
