@@ -52,7 +52,14 @@ void Lane::Refresh() {
 
 Ticket Lane::BeforeSubmit(const Launch& launch) {
   if (!shared_) return Submit(launch);
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_, std::defer_lock);
+  // One of the threads here may be held at the gate, with the mutex. Whoever may not be held goes on
+  // untracked.
+  if (launch.gated) {
+    lock.lock();
+  } else if (!lock.try_lock()) {
+    return {};
+  }
   return Submit(launch);
 }
 
@@ -136,7 +143,7 @@ Ticket Lane::Submit(const Launch& launch) {
 
 void Lane::EnterWait() {
   std::unique_lock lock(mutex_, std::defer_lock);
-  if (shared_) lock.lock();
+  if (shared_ && !lock.try_lock()) return;  // as in BeforeSubmit
   if (session_.lost()) return;
   wait_began_ = session_.board().NowNs();
   predictor_.OnWaitEnter(wait_began_);
@@ -145,7 +152,7 @@ void Lane::EnterWait() {
 
 void Lane::LeaveWait(std::uint64_t covered) {
   std::unique_lock lock(mutex_, std::defer_lock);
-  if (shared_) lock.lock();
+  if (shared_ && !lock.try_lock()) return;  // as in BeforeSubmit
   if (session_.lost()) return;
   const std::int64_t now = session_.board().NowNs();
   if (covered == kAll) covered = predictor_.last_sequence();
