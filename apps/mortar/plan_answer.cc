@@ -39,6 +39,7 @@ std::string None(const PlanAnswer& answer) {
   for (const plan::Relaxation& one : answer.advice.relaxations) {
     text += "nearest    " + plan::RelaxationText(one) + "\n";
   }
+  if (answer.advice.together) text += "nearest    " + plan::RelaxationText(*answer.advice.together) + "\n";
   return text;
 }
 
@@ -180,6 +181,12 @@ std::string AnswerJson(const plan::Space& space, const PlanRequest& request, con
                            {"measured", one.measured}});
   }
   json["relaxations"] = relaxations;
+  if (const auto& together = answer.advice.together) {
+    json["relaxed_together"] = {{"power_w", together->power_w},
+                                {"latency_ms", together->latency_ms},
+                                {"rate", together->rate},
+                                {"measured", together->measured}};
+  }
   const auto report_json = [](const plan::ServingReport& report) {
     return nlohmann::ordered_json{
         {"requests", report.requests}, {"p50_ms", report.p50_ms},

@@ -100,7 +100,41 @@ std::vector<Relaxation> Relax(const Space& space, const Terms& terms, const std:
   return found;
 }
 
+// The choice whose worst broken budget is broken least, and the budgets that it would need.
+std::optional<JointRelaxation> RelaxTogether(const Space& space, const Terms& terms,
+                                             const std::vector<Known>& known) {
+  std::optional<JointRelaxation> nearest;
+  double least = kNoLimit;
+  for (const Known& one : known) {
+    const Sample& sample = one.sample;
+    JointRelaxation offer{terms.power_w, terms.latency_ms, terms.rate, one.measured};
+    const int batch = space.batches()[static_cast<std::size_t>(one.choice.batch)];
+    const double power = terms.problem == Problem::kTrain ? sample.p_bg : sample.p_in;
+    offer.power_w = std::max(offer.power_w, power);
+    double excess = power / terms.power_w;
+    if (terms.problem != Problem::kTrain) {
+      Terms slower = terms;
+      slower.rate = offer.rate = std::min(terms.rate, 1000 * batch / sample.t_in);
+      offer.latency_ms = std::max(terms.latency_ms, slower.Queueing(batch) + sample.t_in);
+      excess = std::max({excess, terms.rate / offer.rate, offer.latency_ms / terms.latency_ms});
+    }
+    if (excess < least) {
+      least = excess;
+      nearest = offer;
+    }
+  }
+  return nearest;
+}
+
 }  // namespace
+
+std::string RelaxationText(const JointRelaxation& relaxation) {
+  std::string text = fmt::format("together: power budget {:.2f} W", relaxation.power_w);
+  if (relaxation.rate > 0) {
+    text += fmt::format(", latency budget {:.1f} ms, rate {:.2f}/s", relaxation.latency_ms, relaxation.rate);
+  }
+  return text + (relaxation.measured ? " (measured)" : " (estimated)");
+}
 
 std::string RelaxationText(const Relaxation& relaxation) {
   const char* how = relaxation.measured ? "measured" : "estimated";
@@ -121,6 +155,7 @@ Advice Advise(const Space& space, const Terms& terms, const Plan& plan, const st
   advice.binding = "none";
   if (!plan.feasible) {
     advice.relaxations = Relax(space, terms, known);
+    if (advice.relaxations.empty()) advice.together = RelaxTogether(space, terms, known);
     return advice;
   }
   const auto offer = [&](const char* name, double used) {

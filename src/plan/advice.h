@@ -23,14 +23,23 @@ struct Relaxation {
   bool measured = false;
 };
 
+// All budgets moved at once, by the least common factor; what to offer where no single one is enough.
+struct JointRelaxation {
+  double power_w = 0;
+  double latency_ms = 0;  // kNoLimit where the problem has none
+  double rate = 0;
+  bool measured = false;
+};
+
 struct Advice {
   std::string binding;  // "power", "latency", "stability" or "none": the most used budget of the plan
   double used = 0;      // share of it, 0…1
   // Gain in throughput (latency in ms for inference alone) with 1 W or 1 ms more; nothing where unknown.
   std::optional<double> per_watt;
   std::optional<double> per_ms;
-  bool estimated = false;               // the gains rest on estimates of points not measured
-  std::vector<Relaxation> relaxations;  // nearest of each kind; empty where there is a plan
+  bool estimated = false;                   // the gains rest on estimates of points not measured
+  std::vector<Relaxation> relaxations;      // nearest of each kind; empty where there is a plan
+  std::optional<JointRelaxation> together;  // where there is no plan and no single relaxation
 };
 
 // REQUIRES: `plan` answers `terms` on `space`. Exhaustive plans are advised from the table, others from
@@ -38,5 +47,6 @@ struct Advice {
 Advice Advise(const Space& space, const Terms& terms, const Plan& plan, const std::vector<Probe>& probes);
 
 std::string RelaxationText(const Relaxation& relaxation);
+std::string RelaxationText(const JointRelaxation& relaxation);
 
 }  // namespace mortar::plan

@@ -189,6 +189,8 @@ class Gmd final : public Planner {
       axes_[k].Learn(ValueOf(k, mode), Difference(LogsOf(probes_.back().measured.sample)));
     }
     StepBatches(terms, middle, budget - static_cast<int>(probes_.size() - before));
+    model_.resize(static_cast<std::size_t>(space_.modes()));
+    for (int m = 0; m < space_.modes(); ++m) model_[static_cast<std::size_t>(m)] = ModelAt(m);
     for (std::size_t i = before; i < probes_.size(); ++i) Correct(probes_[i]);
     return static_cast<int>(probes_.size() - before);
   }
@@ -244,7 +246,7 @@ class Gmd final : public Planner {
 
   // What the model got wrong at a measured point holds for the modes nearest to it.
   void Correct(const Probe& probe) {
-    const Sample model = SampleOf(space_, ModelAt(probe.choice.mode),
+    const Sample model = SampleOf(space_, model_[static_cast<std::size_t>(probe.choice.mode)],
                                   axes_[knobs()].factors[static_cast<std::size_t>(probe.choice.batch)],
                                   axes_[knobs() + 1].factors[static_cast<std::size_t>(probe.choice.batch2)]);
     const Parts truth = LogsOf(probe.measured.sample);
@@ -279,7 +281,7 @@ class Gmd final : public Planner {
     careful.power_w /= caution;
     careful.latency_ms /= caution;
     for (int m = 0; m < space_.modes(); ++m) {
-      Parts parts = ModelAt(m);
+      Parts parts = model_[static_cast<std::size_t>(m)];
       const Parts& ratio = corrections_[static_cast<std::size_t>(nearest_[static_cast<std::size_t>(m)])];
       for (std::size_t q = 0; q < kParts; ++q) parts[q] *= ratio[q];
       parts[0] *= std::min(caution, 1.0);
@@ -326,6 +328,7 @@ class Gmd final : public Planner {
   std::vector<int> index_;  // [knob * modes + mode]: position of the mode's value
   Choice start_;
   Parts base_{};
+  std::vector<Parts> model_;        // of every mode, at the start's batches
   std::vector<Parts> corrections_;  // measured over modelled, one a probe
   std::vector<int> nearest_;        // correction in force at each mode
   std::vector<double> distance_;
