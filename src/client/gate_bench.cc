@@ -122,6 +122,7 @@ void HolderSubmit(benchmark::State& state, bool back_to_back) {
       TakeSnapshot(others[0]->session->board(), watch, others[0]->session->slot_index(), 5,
                    others[0]->session->board().NowNs(), &view, &word);
       benchmark::DoNotOptimize(view.count);
+      others[0]->session->host().Sleep(watch.version, 0);  // the pause between a waiting filler's looks
     }
   });
   const auto submit = [&] {

@@ -66,8 +66,10 @@ Ticket Lane::BeforeSubmit(const Launch& launch) {
 Ticket Lane::Submit(const Launch& launch) {
   board::Board& board = session_.board();
   // Pairs with Bump: settings announced by this version are visible.
-  if (board.header().version.load(std::memory_order_acquire) != watch_.version) Refresh();
-  if (session_.lost()) return {};
+  if (board.header().version.load(std::memory_order_acquire) != watch_.version) [[unlikely]]
+    Refresh();
+  if (session_.lost()) [[unlikely]]
+    return {};
   predict::Kernel* kernel = launch.kernel;
   predict::Submission submission{.kernel = kernel,
                                  .stream = launch.stream,
@@ -77,35 +79,7 @@ Ticket Lane::Submit(const Launch& launch) {
   std::int64_t until = 0;
   bool filled = false;
   if (watch_.rivals && launch.gated && !watch_.settings.off) {
-    std::int64_t length = 0;
-    if (kernel != nullptr) {
-      length = (submission.offline ? kernel->offline_duration_ns : kernel->length_ns).load(kRelaxed);
-    }
-    if (last_activity_ + kRestedNs < board.NowNs()) session_.CatchUpTurns();
-    const Admission admission = gate_.Admit(&watch_, &writer_, length, &session_.in_flight_until());
-    ticket.at_ns = admission.at_ns;
-    ticket.fill = true;
-    until = admission.until_ns;
-    submission.not_before_ns = until - (length > 0 ? length : until - ticket.at_ns);
-    session_.AddServed(static_cast<std::uint64_t>(std::max<std::int64_t>(length, 0)));
-    pending_.claims_lost += admission.claims_lost;
-    if (admission.held_for != policy::Reason::kNobodyAbove) {
-      ++pending_.gated;
-      pending_.gated_ns += static_cast<std::uint64_t>(admission.held_ns);
-    }
-    filled = admission.fill;
-    if (filled) {
-      ++pending_.fills;
-      pending_.fill_ns += static_cast<std::uint64_t>(std::max<std::int64_t>(length, 0));
-    }
-    if (TraceWriter* trace = session_.trace(); trace != nullptr && admission.held_ns > 0) {
-      trace->Add({.kind = static_cast<std::uint32_t>(model::TraceKind::kGate),
-                  .lane = static_cast<std::uint32_t>(index_),
-                  .begin_ns = ticket.at_ns - admission.held_ns,
-                  .end_ns = ticket.at_ns,
-                  .id = kernel != nullptr ? kernel->id : 0,
-                  .detail = static_cast<std::uint32_t>(admission.held_for)});
-    }
+    until = PassGate(&submission, &ticket, &filled);
   } else {
     ticket.at_ns = board.NowNs();
     if (watch_.others != 0) {
@@ -120,25 +94,63 @@ Ticket Lane::Submit(const Launch& launch) {
   writer_.Publish(board::kLaneRunning, ticket.at_ns, forecast);
   last_activity_ = ticket.at_ns;
   ticket.sequence = predictor_.last_sequence();
-  if (predictor_.has_ended()) OnEndedRequest();
+  if (predictor_.has_ended()) [[unlikely]]
+    OnEndedRequest();
 
-  const std::int64_t duration = kernel != nullptr ? kernel->duration_ns.load(kRelaxed) : 0;
-  pending_.device_ns += static_cast<std::uint64_t>(duration);
-  if (++pending_.submits >= kFlushEvery) Flush();
   if (kernel != nullptr) {
-    ticket.sample =
-        session_.kernels().WantSample(*kernel, session_.recording() || session_.trace() != nullptr);
+    pending_.device_ns += static_cast<std::uint64_t>(kernel->duration_ns.load(kRelaxed));
+    ticket.sample = session_.kernels().WantSample(*kernel, session_.times_all());
   }
-  if (TraceWriter* trace = session_.trace(); trace != nullptr) {
-    trace->Add({.kind = static_cast<std::uint32_t>(model::TraceKind::kSubmit),
-                .lane = static_cast<std::uint32_t>(index_),
-                .begin_ns = ticket.at_ns,
-                .end_ns = forecast.busy_until_ns,
-                .id = kernel != nullptr ? kernel->id : 0,
-                .value_ns = duration,
-                .detail = filled ? 1U : 0U});
-  }
+  if (++pending_.submits >= kFlushEvery) [[unlikely]]
+    Flush();
+  if (session_.trace() != nullptr) [[unlikely]]
+    TraceSubmit(ticket, kernel, forecast.busy_until_ns, filled);
   return ticket;
+}
+
+// Not the holder: waits for the chance. Returns until when the submit will have run, as predicted.
+[[gnu::noinline]] std::int64_t Lane::PassGate(predict::Submission* submission, Ticket* ticket, bool* filled) {
+  const predict::Kernel* kernel = submission->kernel;
+  std::int64_t length = 0;
+  if (kernel != nullptr) {
+    length = (submission->offline ? kernel->offline_duration_ns : kernel->length_ns).load(kRelaxed);
+  }
+  if (last_activity_ + kRestedNs < session_.board().NowNs()) session_.CatchUpTurns();
+  const Admission admission = gate_.Admit(&watch_, &writer_, length, &session_.in_flight_until());
+  ticket->at_ns = admission.at_ns;
+  ticket->fill = true;
+  submission->not_before_ns = length > 0 ? admission.until_ns - length : ticket->at_ns;
+  session_.AddServed(static_cast<std::uint64_t>(length));
+  pending_.claims_lost += admission.claims_lost;
+  if (admission.held_for != policy::Reason::kNobodyAbove) {
+    ++pending_.gated;
+    pending_.gated_ns += static_cast<std::uint64_t>(admission.held_ns);
+  }
+  *filled = admission.fill;
+  if (admission.fill) {
+    ++pending_.fills;
+    pending_.fill_ns += static_cast<std::uint64_t>(length);
+  }
+  if (TraceWriter* trace = session_.trace(); trace != nullptr && admission.held_ns > 0) {
+    trace->Add({.kind = static_cast<std::uint32_t>(model::TraceKind::kGate),
+                .lane = static_cast<std::uint32_t>(index_),
+                .begin_ns = ticket->at_ns - admission.held_ns,
+                .end_ns = ticket->at_ns,
+                .id = kernel != nullptr ? kernel->id : 0,
+                .detail = static_cast<std::uint32_t>(admission.held_for)});
+  }
+  return admission.until_ns;
+}
+
+[[gnu::noinline]] void Lane::TraceSubmit(const Ticket& ticket, const predict::Kernel* kernel,
+                                         std::int64_t end_ns, bool filled) {
+  session_.trace()->Add({.kind = static_cast<std::uint32_t>(model::TraceKind::kSubmit),
+                         .lane = static_cast<std::uint32_t>(index_),
+                         .begin_ns = ticket.at_ns,
+                         .end_ns = end_ns,
+                         .id = kernel != nullptr ? kernel->id : 0,
+                         .value_ns = kernel != nullptr ? kernel->duration_ns.load(kRelaxed) : 0,
+                         .detail = filled ? 1U : 0U});
 }
 
 void Lane::EnterWait() {

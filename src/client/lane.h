@@ -62,6 +62,8 @@ class Lane {
  private:
   friend class Session;
   Ticket Submit(const Launch& launch);
+  std::int64_t PassGate(predict::Submission* submission, Ticket* ticket, bool* filled);
+  void TraceSubmit(const Ticket& ticket, const predict::Kernel* kernel, std::int64_t end_ns, bool filled);
   void Refresh();
   void OnEndedRequest();
   void Flush();

@@ -1,4 +1,5 @@
-// Publishing one lane of the board: its owner's only way to write it. One thread at a time.
+// Publishing one lane of the board: its owner's only way to write it. One thread at a time. Never reads the
+// line: other cores do, and a load from it would wait for it to come back; stores need not.
 #pragma once
 
 #include <cstdint>
@@ -10,13 +11,13 @@ namespace mortar::client {
 
 class LaneWriter {
  public:
-  explicit LaneWriter(board::Lane* lane) : lane_(lane) {}
+  explicit LaneWriter(board::Lane* lane) : lane_(lane), sequence_(lane->sequence.load(kRelaxed) & ~1U) {}
 
   void Publish(board::LaneState state, std::int64_t now_ns, const predict::Forecast& forecast) {
-    const std::uint32_t flags = state | (forecast.withheld ? board::kLaneWithheld : 0U) |
-                                (std::uint32_t{forecast.ladder} << board::kLaneLadderShift);
-    const Guard guard(lane_);
-    lane_->flags.store(flags, kRelaxed);
+    flags_ = state | (forecast.withheld ? board::kLaneWithheld : 0U) |
+             (std::uint32_t{forecast.ladder} << board::kLaneLadderShift);
+    const Guard guard(this);
+    lane_->flags.store(flags_, kRelaxed);
     lane_->busy_until_ns.store(forecast.busy_until_ns, kRelaxed);
     lane_->next_submit_ns.store(forecast.next_submit_ns, kRelaxed);
     lane_->latest_free_ns.store(forecast.latest_free_ns, kRelaxed);
@@ -25,24 +26,22 @@ class LaneWriter {
 
   // The thread enters a wait: predictions stand.
   void PublishWaiting(std::int64_t now_ns) {
-    const std::uint32_t flags = lane_->flags.load(kRelaxed);
-    const Guard guard(lane_);
-    lane_->flags.store((flags & ~board::kLaneStateMask) | board::kLaneWaiting, kRelaxed);
+    const Guard guard(this);
+    lane_->flags.store((flags_ & ~board::kLaneStateMask) | board::kLaneWaiting, kRelaxed);
     lane_->last_activity_ns.store(now_ns, kRelaxed);
   }
 
   // The thread is held: what it waits with, and when it looks again.
   void PublishPending(std::int64_t length_ns, std::int64_t since_ns, std::int64_t wake_at_ns) {
-    const std::uint32_t flags = lane_->flags.load(kRelaxed);
-    const Guard guard(lane_);
-    lane_->flags.store((flags & ~board::kLaneStateMask) | board::kLaneGated, kRelaxed);
+    const Guard guard(this);
+    lane_->flags.store((flags_ & ~board::kLaneStateMask) | board::kLaneGated, kRelaxed);
     lane_->pending_length_ns.store(length_ns, kRelaxed);
     lane_->pending_since_ns.store(since_ns, kRelaxed);
     lane_->wake_at_ns.store(wake_at_ns, kRelaxed);
   }
 
   void Clear() {
-    const Guard guard(lane_);
+    const Guard guard(this);
     lane_->flags.store(board::kLaneUnused, kRelaxed);
     for (auto* field : {&lane_->busy_until_ns, &lane_->next_submit_ns, &lane_->latest_free_ns,
                         &lane_->last_activity_ns, &lane_->pending_length_ns, &lane_->wake_at_ns}) {
@@ -57,20 +56,21 @@ class LaneWriter {
   // of the even one; both pair with CopyLane (client/snapshot.cc).
   class Guard {
    public:
-    explicit Guard(board::Lane* lane) : lane_(lane), sequence_(lane->sequence.load(kRelaxed) | 1) {
-      lane_->sequence.store(sequence_, kRelaxed);
+    explicit Guard(LaneWriter* writer) : writer_(writer) {
+      writer_->lane_->sequence.store(++writer_->sequence_, kRelaxed);
       std::atomic_thread_fence(std::memory_order_release);
     }
-    ~Guard() { lane_->sequence.store(sequence_ + 1, std::memory_order_release); }
+    ~Guard() { writer_->lane_->sequence.store(++writer_->sequence_, std::memory_order_release); }
     Guard(const Guard&) = delete;
     Guard& operator=(const Guard&) = delete;
 
    private:
-    board::Lane* lane_;
-    std::uint32_t sequence_;
+    LaneWriter* writer_;
   };
 
   board::Lane* lane_;
+  std::uint32_t sequence_;  // even between writes
+  std::uint32_t flags_ = 0;
 };
 
 }  // namespace mortar::client

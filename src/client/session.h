@@ -32,6 +32,7 @@ class Session {
   predict::KernelTable& kernels() { return kernels_; }
   TraceWriter* trace() { return trace_.get(); }
   bool recording() const { return recording_; }
+  bool times_all() const { return recording_ || trace_ != nullptr; }
   // When this process's work on the device ends, as predicted.
   std::atomic<std::int64_t>& in_flight_until() { return in_flight_until_; }
   BoardHost& host() { return host_; }

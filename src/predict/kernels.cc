@@ -54,16 +54,6 @@ Kernel* KernelTable::FindOrAdd(model::KernelId id, std::string_view name) {
   return &kernel;
 }
 
-bool KernelTable::WantSample(Kernel& kernel, bool record) const {
-  // Threads may race here: a sample more or less, nothing worse.
-  const std::int32_t left = kernel.until_sample.load(std::memory_order_relaxed);
-  if (left > 0 && !record) {
-    kernel.until_sample.store(left - 1, std::memory_order_relaxed);
-    return false;
-  }
-  return true;
-}
-
 void KernelTable::Refresh(Kernel& kernel) {
   if (kernel.durations.total() == 0) return;
   const bool fresh = kernel.recent.count() > 0;

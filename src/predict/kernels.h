@@ -53,7 +53,13 @@ class KernelTable {
 
   // Is this launch to be timed? Often at first and rarely later: the first 8, then 1 in 16 until 64 samples,
   // then 1 in 128 (design: sampled, FIKIT needs a separate measuring run). `record`: always.
-  bool WantSample(Kernel& kernel, bool record) const;
+  bool WantSample(Kernel& kernel, bool record) const {
+    // Threads may race here: a sample more or less, nothing worse.
+    const std::int32_t left = kernel.until_sample.load(std::memory_order_relaxed);
+    if (left <= 0 || record) return true;
+    kernel.until_sample.store(left - 1, std::memory_order_relaxed);
+    return false;
+  }
   // The device time of one launch, nanoseconds. Ignores what is negative or above one minute.
   void AddSample(Kernel& kernel, std::int64_t device_ns, bool record);
   // Recording run: the gap that followed one launch on the device.

@@ -10,8 +10,8 @@ namespace {
 
 constexpr std::int64_t kGuessNs = 100'000;           // chosen: length of a kernel of which nothing is known
 constexpr std::int64_t kSeveralForNs = 100'000'000;  // chosen: a second stream counts as active that long
-constexpr std::uint32_t kLearnAlways = 16;           // repetitions; later one in four
-constexpr std::uint64_t kLongSegment = 512;          // longer segments learn one in eight
+constexpr std::uint32_t kLearnAlways = 16;           // repetitions after which a step is seasoned
+constexpr std::uint64_t kLongSegment = 512;          // submits
 constexpr std::int64_t kMarginNs = 50'000;           // chosen: at full caution, beside a quarter of the gap
 constexpr std::uint64_t kBoundaryEvery = 256;  // submits without a wait after which a period is looked for
 
@@ -21,7 +21,7 @@ LanePredictor::LanePredictor(KernelTable& kernels, std::uint64_t seed)
     : kernels_(kernels), random_(seed), log_(new Entry[kLog]()), waits_(new Wait[kLog]()) {}
 
 std::int64_t LanePredictor::Margin(std::int64_t gap_ns) const {
-  return static_cast<std::int64_t>(caution_ * static_cast<double>(gap_ns / 4 + kMarginNs));
+  return (gap_ns / 4 + kMarginNs) * caution_256_ / 256;
 }
 
 Forecast LanePredictor::OnSubmit(const Submission& s) {
@@ -53,15 +53,10 @@ Forecast LanePredictor::OnSubmit(const Submission& s) {
   several_streams_ = !s.ordered || now < several_until_;
 
   const bool starts = book_.AtStart();
-  if (starts) {
-    if (period_began_ != 0) periods_.Add(now - period_began_);
-    period_began_ = now;
-    if (++laps_ % 16 == 4) {
-      book_.ChooseStart();
-      period_ns_ = periods_.count() > 0 ? periods_.Quantile(0.5) : 0;
-    }
+  if (starts) OnPeriodStart(now);
+  if (requests_.WantsSubmit(returned_)) {
+    ended_ = requests_.OnSubmit(now, returned_, starts && book_.period() > 1);
   }
-  ended_ = requests_.OnSubmit(now, returned_, starts && book_.period() > 1);
   returned_ = 0;
   if (sequence_ - segment_ >= kLog / 2) {
     Learn(0, /*with_slack=*/false);
@@ -72,6 +67,17 @@ Forecast LanePredictor::OnSubmit(const Submission& s) {
       entry(i).place.position = nullptr;
   }
   return AfterSubmit(e, s);
+}
+
+void LanePredictor::OnPeriodStart(std::int64_t now) {
+  const std::int64_t lasted = now - std::exchange(period_began_, now);
+  // Often at first, then one in 64: a period of one submit begins at every submit.
+  ++laps_;
+  if (laps_ < 2 || (laps_ > 64 && laps_ % 64 > 15)) return;
+  periods_.Add(lasted);
+  if (laps_ % 16 != 4) return;
+  book_.ChooseStart();
+  period_ns_ = periods_.Quantile(0.5);
 }
 
 Forecast LanePredictor::AfterSubmit(const Entry& e, const Submission& s) {
@@ -197,25 +203,28 @@ void LanePredictor::LearnSlack(Entry& e, std::int64_t slack_ns) {
   if (step == nullptr) return;
   step->duration_ns = e.duration;
   step->slack.Add(slack_ns);
+  step->slack_learned = step->slack.count();
   step->slack_ns = step->slack.Quantile(0.5 - 0.45 * caution_);
 }
 
 void LanePredictor::Learn(std::int64_t wait_end, bool with_slack) {
   // Gaps first: each needs the submit after it, so the newest one's stays open until the next round.
   const std::uint64_t oldest = sequence_ >= kLog ? sequence_ - kLog + 1 : 1;
-  const bool long_segment = sequence_ - segment_ > kLongSegment;
+  // Seasoned steps learn from one repetition in four, or in sixteen; which ones, chance says.
+  const std::uint64_t mask = sequence_ - segment_ > kLongSegment ? 15 : 3;
+  const std::uint64_t phase = random_.Next();
   for (std::uint64_t i = std::max(learned_gaps_, oldest); i < sequence_; ++i) {
     const Entry& e = entry(i);
     const Entry& next = entry(i + 1);
     const std::int64_t silence = Silence(e, next);
     const Step* step = e.place.Best();
-    if (silence > 0) {
+    if (silence >= GapLadders::kFirstRungNs) {
       const std::uint8_t ladder =
           step != nullptr ? step->ladder : GapLadders::ClassOf(silence, next.wait != 0);
       if (ladders_.Add(ladder, silence)) changed_ladders_ |= 1U << ladder;
     }
     const bool seasoned = step != nullptr && step == e.place.position && step->learned > kLearnAlways;
-    if (seasoned && !recording_ && random_.Next() % (long_segment ? 8 : 4) != 0) continue;
+    if (seasoned && !recording_ && ((i ^ phase) & mask) != 0) continue;
     LearnGap(i);
   }
   learned_gaps_ = std::max(sequence_, std::uint64_t{1});
@@ -225,7 +234,7 @@ void LanePredictor::Learn(std::int64_t wait_end, bool with_slack) {
     Entry& e = entry(i);
     const Step* step = e.place.position;
     const bool seasoned = step != nullptr && step->slack.count() > kLearnAlways;
-    if (!seasoned || random_.Next() % (long_segment ? 8 : 4) == 0) {
+    if (!seasoned || ((i ^ phase) & mask) == 0) {
       LearnSlack(e, std::max<std::int64_t>(0, wait_end - e.submitted - after));
     }
     after += e.duration;

@@ -70,7 +70,10 @@ class LanePredictor {
   bool has_ended() const { return ended_.valid; }
   void PlanNext(bool control) { requests_.PlanNext(control); }
   // 0: offer what is foretold (medians, no margin) … 1: offer nothing. See policy::Controller::caution.
-  void set_caution(double caution) { caution_ = caution; }
+  void set_caution(double caution) {
+    caution_ = caution;
+    caution_256_ = static_cast<std::int64_t>(caution * 256);
+  }
   const GapLadders& ladders() const { return ladders_; }
   // Harm of the wait that returned last.
   std::int64_t last_harm_ns() const { return last_harm_; }
@@ -100,6 +103,7 @@ class LanePredictor {
   static constexpr std::uint64_t kLog = 4096;
   Entry& entry(std::uint64_t sequence) { return log_[sequence % kLog]; }
 
+  void OnPeriodStart(std::int64_t now_ns);
   Forecast AfterSubmit(const Entry& now, const Submission& submission);
   Forecast AfterWait(std::int64_t now_ns);
   void Learn(std::int64_t wait_end, bool with_slack);
@@ -119,6 +123,7 @@ class LanePredictor {
   base::Random random_;
   RequestTracker::Ended ended_;
   double caution_ = 0;
+  std::int64_t caution_256_ = 0;  // the same in integers, for the submit path
   std::unique_ptr<Entry[]> log_;
   std::unique_ptr<Wait[]> waits_;  // kLog; a submit has at most one wait before it
 

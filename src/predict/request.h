@@ -26,6 +26,8 @@ class RequestTracker {
     std::int64_t ended_ns = 0;  // return of its last wait
   };
 
+  // OnSubmit has something to do: a wait returned before the submit, or no request is open.
+  bool WantsSubmit(std::int64_t returned) const { return returned != 0 || began_ == 0; }
   // A submit at `now`, after a wait that returned at `returned` (0: none since the last submit).
   // `starts_period`: the period is known and begins here. Returns the request that this shows to have ended.
   Ended OnSubmit(std::int64_t now, std::int64_t returned, bool starts_period);

@@ -14,7 +14,7 @@
 
 namespace mortar::predict {
 
-struct Step {
+struct alignas(64) Step {
   // First line: read at every submit.
   std::uint64_t key = 0;               // the symbol (position) or hash (context)
   std::int64_t gap_ns = 0;             // until the next submit: see LanePredictor
@@ -23,7 +23,8 @@ struct Step {
   std::int64_t duration_ns = 0;        // of the kernel submitted here, last seen
   std::uint32_t depth = 0;             // the wait that follows leaves this many submits uncovered
   std::uint32_t learned = 0;           // gaps seen
-  bool waits = false;                  // a wait follows
+  std::uint32_t slack_learned = 0;
+  bool waits = false;  // a wait follows
   std::uint8_t ladder = 0;
   // Only where something is learned.
   Recent gap;
@@ -32,7 +33,7 @@ struct Step {
 
   static constexpr std::uint32_t kReady = 4;  // chosen: fewer repetitions foretell nothing
   bool ready() const { return learned >= kReady; }
-  bool slack_ready() const { return slack.count() >= kReady; }
+  bool slack_ready() const { return slack_learned >= kReady; }
 };
 
 class StepBook {
