@@ -18,15 +18,20 @@ DynamicPlan PlanRates(Planner& planner, const Query& query, bool announced) {
   result.plans.resize(windows);
   const std::size_t before = planner.probes().size();
   int left = kPointsForSequence;
-  for (std::size_t i = 0; i < windows; ++i) {
+  const auto search = [&](std::size_t window, int points) {
     Terms terms = TermsOf(query);
-    terms.rate = query.rates[order[i]];
+    terms.rate = query.rates[window];
     const std::size_t had = planner.probes().size();
+    planner.Solve(terms, std::min(points, left));
+    left -= std::min(left, static_cast<int>(planner.probes().size() - had));
+  };
+  for (std::size_t i = 0; i < windows; ++i) {
     const int rest = static_cast<int>(windows - i) - 1;
     const int first = std::max(1, left - rest);
-    planner.Solve(terms, i == 0 ? std::min(first, 15) : std::min(first, 2 + left / (rest + 1)));
-    left = std::max(0, left - static_cast<int>(planner.probes().size() - had));
+    search(order[i], i == 0 ? std::min(first, 15) : std::min(first, 2 + left / (rest + 1)));
   }
+  // What is left goes round again: later windows taught what earlier ones could not know.
+  for (std::size_t i = 0; announced && i < windows && left > 0; ++i) search(order[i], 4);
   for (std::size_t i = 0; i < windows; ++i) {
     Terms terms = TermsOf(query);
     terms.rate = query.rates[i];
