@@ -69,9 +69,12 @@ int Launch(const std::string& path, const std::vector<std::string>& words,
   // execvp and not execv: it hands a script without "#!" to a shell, as callers expect.
   execvp(path.c_str(), arguments.data());
   const int error = errno;
-  Complain("mortar run: start " + board::CleanText(path) + ": " + std::strerror(error) +
-           "; check that it is built for this machine");
-  return error == ENOENT ? kNotFound : kNotExecutable;
+  const bool helper_missing = error == ENOENT;  // the file itself was found before
+  Complain("mortar run: start " + board::CleanText(path) + ": " +
+           (helper_missing
+                ? "the interpreter that it names is missing; install that"
+                : std::strerror(error) + std::string("; check that it is built for this machine")));
+  return kNotExecutable;
 }
 
 int ExitOf(const base::Error& error) { return error.code == Code::kNotFound ? kNotFound : kNotExecutable; }

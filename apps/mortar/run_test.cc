@@ -106,14 +106,11 @@ TEST_F(RunTest, ProgramNotFoundOrNotExecutable) {
   ExpectRefused(Start({"--", "file"}, {{"PATH", directory_.path()}}), 126, "not an executable");
 }
 
-TEST_F(RunTest, FileThatIsNoProgram) {
+TEST_F(RunTest, ProgramWithoutItsInterpreter) {
   const std::string file = directory_.path() + "/file";
-  std::ofstream(file) << std::string(
-      "\x7f"
-      "ELF\0\0\0\0",
-      8);
+  std::ofstream(file) << "#!/nowhere/interpreter\n";
   chmod(file.c_str(), 0755);
-  ExpectRefused(Start({"--no-check", "--", file}, {{"MORTAR_LIB", FakeLibraries()}}), 126, file);
+  ExpectRefused(Start({"--no-check", "--", file}, {{"MORTAR_LIB", FakeLibraries()}}), 126, "interpreter");
 }
 
 TEST_F(RunTest, NameInUse) {
