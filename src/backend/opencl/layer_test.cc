@@ -224,10 +224,19 @@ TEST_F(PassingTest, ExtensionLookUps) {
 // are read once per process.
 class FreshProcessTest : public testing::Test {
  protected:
-  FreshProcessTest() { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
+  static constexpr const char* kVariables[] = {"MORTAR_DIR", "MORTAR_STRICT", "MORTAR_PRIORITY",
+                                               "MORTAR_DISABLE"};
+  FreshProcessTest() {
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+    for (const char* variable : kVariables) {
+      const char* value = getenv(variable);
+      before_.push_back(value != nullptr ? value : "");
+    }
+  }
   ~FreshProcessTest() override {
-    for (const char* variable : {"MORTAR_DIR", "MORTAR_STRICT", "MORTAR_PRIORITY", "MORTAR_DISABLE"}) {
-      unsetenv(variable);
+    for (std::size_t i = 0; i < before_.size(); ++i) {
+      unsetenv(kVariables[i]);
+      if (!before_[i].empty()) setenv(kVariables[i], before_[i].c_str(), 1);
     }
   }
   static const cl_icd_dispatch& Driver() { return MockDriver::Get().dispatch(); }
@@ -244,6 +253,9 @@ class FreshProcessTest : public testing::Test {
     const bool made = Fresh().clCreateCommandQueue(nullptr, MockDriver::Get().device(), 0, &error) != nullptr;
     return made ? (error == CL_SUCCESS ? 10 : 11) : (error == CL_OUT_OF_RESOURCES ? 20 : 21);
   }
+
+ private:
+  std::vector<std::string> before_;
 };
 using testing::ExitedWithCode;
 

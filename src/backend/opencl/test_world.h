@@ -10,6 +10,7 @@
 #include "backend/opencl/layer.h"
 #include "backend/opencl/mock_driver.h"
 #include "board/test_support.h"
+#include "board/view.h"
 #include "client/test_support.h"
 
 namespace mortar::opencl {
@@ -51,6 +52,18 @@ class LayerTest : public testing::Test {
       Launch(queue, kernel);
       Layer().clFinish(queue);
     }
+  }
+
+  // This program's slot on the board of the mock device. REQUIRES: it has joined.
+  static board::Slot& OwnSlot(const board::Board& board) {
+    int own = 0;
+    for (int i = 0; i < board::kSlots; ++i) {
+      const board::Slot& slot = board.slot(i);
+      // Peers that a test plays have this pid too.
+      const bool mine = slot.state.load() == board::kActive && slot.pid.load() == getpid();
+      if (mine && board::ReadText(slot.name).starts_with("program")) own = i;
+    }
+    return board.slot(own);
   }
 
   MockDriver& mock = MockDriver::Get();
