@@ -1,8 +1,10 @@
 """Running the benchmark's programs: alone on the emulated device, or together through `mortar run`."""
 
+import glob
 import json
 import os
 import signal
+import struct
 import subprocess
 import time
 
@@ -14,7 +16,6 @@ class RunError(Exception):
 class Runner:
     def __init__(self, options, directory):
         self.directory = directory
-        self.requests = options.requests
         self.pin = options.pin
         self.workload = os.path.join(options.build, "bin", "workload")
         self.mortar = options.mortar or os.path.join(options.build, "bin", "mortar")
@@ -33,15 +34,15 @@ class Runner:
         self._call([self.workload, "--write-table", self.table, "--seed", str(seed), "--jitter",
                     str(scenario["jitter"]), "--filler-us", str(scenario["filler_us"])])
 
-    def holder_alone(self, scenario):
+    def holder_alone(self, scenario, requests):
         self._new_run()
-        return self._finish(self._start("holder", self._holder(scenario), gated=False))
+        return self._finish(self._start("holder", self._holder(scenario, requests), gated=False))
 
     def filler_alone(self, scenario):
         self._new_run()
         return self._finish(self._start("filler", self._filler(scenario) + ["--seconds", "2"], gated=False))
 
-    def together(self, scenario, policy, limit):
+    def together(self, scenario, policy, limit, requests):
         """Both through Mortar under `policy`: returns what holder and filler print."""
         self._new_run()
         if policy == "fikit":
@@ -49,10 +50,20 @@ class Runner:
         filler = self._start("filler", self._filler(scenario), gated=True)
         self._await_ready("filler", filler)
         self._call([self.mortar, "set", "--policy", policy])
-        holder = self._start("holder", self._holder(scenario), gated=True, limit=limit)
+        holder = self._start("holder", self._holder(scenario, requests), gated=True, limit=limit)
         held = self._finish(holder)
         filler.send_signal(signal.SIGTERM)
         return held, self._finish(filler)
+
+    def late_share(self):
+        """Of the last run's commands on the device: how many were waited for beyond their modelled end, as computing
+        took longer than the table says (src/emulated/timeline.h)."""
+        commands = late = 0
+        for path in glob.glob(os.path.join(self.environment["MORTAR_DIR"], "emulated", "*.timeline")):
+            with open(path, "rb") as file:
+                _, more, more_late = struct.unpack_from("QQQ", file.read(256), 128)
+            commands, late = commands + more, late + more_late
+        return late / commands if commands else 0.0
 
     def stop(self):
         """Ends whatever still runs."""
@@ -62,25 +73,26 @@ class Runner:
                 process.wait()
 
     def _record_profiles(self, scenario):
-        """The offline means that fikit needs, learned once a run from a few requests of each program alone."""
+        """The offline means that fikit needs, learned once a scenario from a few requests of each program alone."""
         self.environment["MORTAR_PROFILES"] = os.path.join(self.directory, f"profiles-{scenario['name']}")
         if os.path.isdir(self.environment["MORTAR_PROFILES"]):
             return
         os.mkdir(self.environment["MORTAR_PROFILES"])
-        for role, arguments in (("holder", self._holder(scenario)[:-1] + ["50"]),
+        for role, arguments in (("holder", self._holder(scenario, 50)),
                                 ("filler", self._filler(scenario) + ["--seconds", "1"])):
             self._call([self.mortar, "profile", "record", "--name", role, "--emulate", self.table, "--",
                         self.workload, "--role", role] + arguments)
 
     def _new_run(self):
-        """Each run has a board and a timeline of its own."""
+        """Each run has a board and a timeline of its own, and starts with nothing learned."""
         self.runs += 1
         self.environment["MORTAR_DIR"] = os.path.join(self.directory, f"run-{self.runs}")
-        self.environment.pop("MORTAR_PROFILES", None)
+        self.environment["MORTAR_PROFILES"] = os.path.join(self.environment["MORTAR_DIR"], "profiles")
         os.mkdir(self.environment["MORTAR_DIR"], 0o700)
+        os.mkdir(self.environment["MORTAR_PROFILES"], 0o700)
 
-    def _holder(self, scenario):
-        return scenario["holder"] + ["--requests", str(self.requests)]
+    def _holder(self, scenario, requests):
+        return scenario["holder"] + ["--requests", str(requests)]
 
     def _filler(self, scenario):
         return ["--filler-us", str(scenario["filler_us"])]
@@ -95,7 +107,7 @@ class Runner:
             flags = ["--name", role, "--priority", "0" if role == "holder" else "5", "--emulate", self.table]
             if limit is not None:
                 flags += ["--max-slowdown", f"{limit}%"]
-            command = [self.mortar, "run"] + flags + ["--"] + command
+            command = [self.mortar, "run", "--no-check"] + flags + ["--"] + command
         else:
             environment["OPENCL_LAYERS"] = self.layer
             environment["MORTAR_EMULATED"] = self.table

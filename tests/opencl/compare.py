@@ -119,6 +119,7 @@ def compare(options, directory):
         return 1
     environment = base_environment()
     environment["MORTAR_DIR"] = directory
+    environment["MORTAR_PROFILES"] = ""  # nothing is kept
     environment["OPENCL_LAYERS"] = ":".join(options.layer)
     for setting in options.env:
         name, _, value = setting.partition("=")
