@@ -34,8 +34,8 @@ def parse_arguments():
     parser.add_argument("--build", required=True, help="build folder with bin/ and lib/")
     parser.add_argument("--out", default="out/demo", help="where results go (default: %(default)s)")
     parser.add_argument("--repetitions", type=int, default=3, help="of every policy, interleaved (default: %(default)s)")
-    parser.add_argument("--seconds", type=float, default=3.0, help="a run (default: %(default)s)")
-    parser.add_argument("--rate", type=float, default=60.0, help="inference requests a second (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=4.5, help="a run (default: %(default)s)")
+    parser.add_argument("--rate", type=float, default=80.0, help="inference requests a second (default: %(default)s)")
     parser.add_argument("--host-us", type=float, default=300.0,
                         help="inference's host work after each launch (default: %(default)s)")
     parser.add_argument("--max-slowdown", default="2%", help="what inference may lose (default: %(default)s)")

@@ -1,6 +1,8 @@
 """The demo's page: one self-contained HTML file with inline SVG, no script and no external resource.
 
-Usage by itself, from the results that a demo left: report.py results.json > page.html"""
+Usage by itself, from the results that a demo left:
+  report.py results.json > page.html
+  report.py results.json --timeline share,fill > timeline.svg    (a picture for a document)"""
 
 import json
 import sys
@@ -13,11 +15,11 @@ WIDE, NARROW = 760, 330
 STYLE = """
 :root { color-scheme: light dark;
   --paper: #fcfbf9; --ink: #1d1d22; --quiet: #63636e; --faint: #dcdad4; --rule: #8d8c94;
-  --serve: #1f6fb5; --train: #d98324; --train-ink: #9a5609; --idle: #e4e2dc; --accent: #b0185a; --ridge: #b9c9da;
+  --serve: #1f6fb5; --train: #d98324; --train-ink: #9a5609; --fill: #8f3b76; --idle: #e4e2dc; --accent: #b0185a; --ridge: #b9c9da;
   --card: #f4f2ed; }
 @media (prefers-color-scheme: dark) { :root {
   --paper: #16171b; --ink: #ecebe7; --quiet: #a2a2ad; --faint: #32343c; --rule: #74757f;
-  --serve: #5aa6e6; --train: #e39a45; --train-ink: #efb676; --idle: #2c2e36; --accent: #ff7fb0; --ridge: #3c5068;
+  --serve: #5aa6e6; --train: #e39a45; --train-ink: #efb676; --fill: #d98bc4; --idle: #2c2e36; --accent: #ff7fb0; --ridge: #3c5068;
   --card: #1f2127; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--ink);
@@ -61,7 +63,7 @@ svg { display: block; max-width: 100%; font: 12.5px system-ui, "Segoe UI", Robot
 .ridge { fill: var(--ridge); stroke: none; } .ridge.fill-policy { fill: var(--accent); fill-opacity: .38; }
 .tick-median { stroke: var(--ink); stroke-width: 2; }
 .bar-serve { fill: var(--serve); } .bar-train { fill: var(--train); } .bar-idle { fill: var(--idle); }
-.is-fill { stroke: var(--ink); stroke-width: .9; }
+.bar-fill { fill: var(--fill); } .key-fill { fill: var(--fill); font-weight: 600; }
 .inside-serve, .inside-train { fill: var(--paper); font-weight: 600; font-size: 11.5px; }
 .inside-idle { fill: var(--quiet); font-size: 11.5px; }
 .key-serve { fill: var(--serve); font-weight: 600; } .key-train { fill: var(--train-ink); font-weight: 600; }
@@ -191,6 +193,16 @@ def page(results):
             f"<body><main>{''.join(parts)}</main></body></html>\n")
 
 
+def picture(results, policies):
+    """The recorded timelines of some policies as an SVG file of its own."""
+    drawing = report_timeline.timeline([cut for cut in results["cuts"] if cut["policy"] in policies], WIDE)
+    style = STYLE[:STYLE.index("* {")].replace(":root", "svg") + STYLE[STYLE.index("svg {"):STYLE.index("dl {")]
+    head, body = drawing.split(">", 1)
+    return (f'{head.replace("<svg", "<svg xmlns=" + chr(34) + "http://www.w3.org/2000/svg" + chr(34))}>'
+            f"<style>{style}</style><rect width='100%' height='100%' class='paper'/>{body}\n")
+
+
 if __name__ == "__main__":
     with open(sys.argv[1], encoding="utf-8") as file:
-        sys.stdout.write(page(json.load(file)))
+        content = json.load(file)
+    sys.stdout.write(picture(content, sys.argv[3].split(",")) if len(sys.argv) == 4 else page(content))

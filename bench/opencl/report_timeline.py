@@ -1,7 +1,7 @@
 """The timeline of the demo's page: a few milliseconds of a recorded trace under each policy. Standard library alone.
 
-A *cut* is {"policy", "span_ms", "requests": [(start, end)], "serve": [(start, end, name)], "train": [(start, end, name,
-is_fill)]}; times in ms from the start of the cut."""
+A *cut* is {"policy", "span_ms", "requests": [(start, end)], "serve" and "train": [(start, end, name, is a fill, was
+measured)]}; times in ms from the start of the cut."""
 
 import gzip
 import json
@@ -16,7 +16,7 @@ def timeline(cuts, width):
     span = max(cut["span_ms"] for cut in cuts)
     scale = (width - left - right) / span
     parts = [key(left, 11, ("request", "key-request"), ("inference kernels", "key-serve"),
-                 ("training kernels", "key-train"))]
+                 ("training kernels", "key-train"), ("of them, fills", "key-fill"))]
     floor = 22 + block * len(cuts)
     step = nice_step(span, 4 if narrow else 8)
     for i in range(int(span / step) + 1):
@@ -43,54 +43,73 @@ def block_of(cut, top, left, scale, lane, narrow):
         y = top + 18 + row * (lane + 4)
         parts.append(line(left, y + lane, left + cut["span_ms"] * scale, y + lane, "axis"))
         for kernel in cut[kind]:
-            start, end, name = kernel[:3]
-            classes = f"bar-{kind}" + (" is-fill" if len(kernel) > 3 and kernel[3] else "")
-            parts.append(rect(left + start * scale, y, (end - start) * scale - 0.4, lane, classes,
+            start, end, name, is_fill, _ = kernel
+            parts.append(rect(left + start * scale, y, (end - start) * scale - 0.5, lane,
+                              "bar-fill" if is_fill else f"bar-{kind}",
                               f"{name}: {1000 * (end - start):.0f} µs"))
     return parts
 
 
 def caption(cuts):
-    fills = any(len(kernel) > 3 and kernel[3] for cut in cuts for kernel in cut["train"])
-    words = ("Each row is cut from a recording of the run under that policy and begins with a request. "
-             "Hover over a kernel for its name and length.")
-    return escape(words + (" Outlined kernels are fills." if fills else ""))
+    kernels = [kernel for cut in cuts for kind in ("serve", "train") for kernel in cut[kind]]
+    measured = sum(kernel[4] for kernel in kernels) / max(1, len(kernels))
+    words = ("Cut from a recording of a run under each policy, around a request of median length. Hover over a kernel for its "
+             "name and length. ")
+    if measured >= 0.995:
+        return escape(words + "All of these kernels were timed on the device.")
+    return escape(words + f"{100 * measured:.0f}\u00a0% of these kernels were timed on the device; the others stand where "
+                  "Mortar predicted them.")
 
 
 def read_trace(path):
-    """The complete events of a Chrome JSON trace, gzipped or not, each with its process's name as "client"."""
+    """The complete events of a Chrome JSON trace, gzipped or not, by (client, category), ascending: a client is named by
+    the first word of its process's name; of an event's categories the first one counts."""
     opener = gzip.open if path.endswith(".gz") else open
     with opener(path, "rt", encoding="utf-8") as file:
-        trace = json.load(file)
-    events = trace["traceEvents"] if isinstance(trace, dict) else trace
-    names = {event["pid"]: event["args"]["name"] for event in events
-             if event.get("ph") == "M" and event.get("name") == "process_name"}
-    return [dict(event, client=names.get(event["pid"], "")) for event in events if event.get("ph") == "X"]
+        events = json.load(file)["traceEvents"]
+    names = {event["pid"]: event["args"]["name"].split(" ")[0] for event in events
+             if event["ph"] == "M" and event["name"] == "process_name"}
+    found = {}
+    for event in sorted((event for event in events if event["ph"] == "X"), key=lambda event: event["ts"]):
+        found.setdefault((names.get(event["pid"], ""), event["cat"].split(",")[0]), []).append(event)
+    return found
+
+
+def find_requests(events):
+    """(start, end) in microseconds of each request of the client serve: from the first submit after a wait to the end of
+    the wait that brings the answer. (A trace's own requests begin where the last one ended: they include idle time.)"""
+    submits = [event["ts"] - event["args"].get("submitted_before_us", 0) for event in events.get(("serve", "kernel"), [])]
+    requests, i = [], 0
+    for wait in events.get(("serve", "wait"), []):
+        end = wait["ts"] + wait["dur"]
+        mine = []
+        while i < len(submits) and submits[i] < end:
+            mine.append(submits[i])
+            i += 1
+        if len(mine) > 3:  # not a stray wait
+            requests.append((min(mine), end))
+    return requests
 
 
 def cut_trace(path, policy, span_ms=9.0):
-    """A typical request of the client serve (the one of median length among those late in the recording), and what both
-    programs ran on the device around it; None where the trace has no such request."""
+    """A typical request (the one of median length among those late in the recording), and what both programs ran on the
+    device around it; None where the trace has no request."""
     events = read_trace(path)
-
-    def of(client, category):
-        return sorted((event for event in events if event["client"].startswith(client) and event.get("cat") == category),
-                      key=lambda event: event["ts"])
-
-    requests = of("serve", "request")
+    requests = find_requests(events)
     requests = requests[len(requests) // 3:]  # the first ones are still being learned
     if not requests:
         return None
-    typical = sorted(requests, key=lambda event: event["dur"])[len(requests) // 2]
-    begin_us, span_us = typical["ts"] - 300.0, 1000.0 * span_ms
+    typical = sorted(requests, key=lambda request: request[1] - request[0])[len(requests) // 2]
+    zero, span_us = typical[0] - 400.0, 1000.0 * span_ms
 
-    def inside(client, category):
-        for event in of(client, category):
-            start, end = event["ts"] - begin_us, event["ts"] + event["dur"] - begin_us
-            if end > 0 and start < span_us:
-                yield max(0.0, start) / 1000, min(end, span_us) / 1000, event
+    def clip(start, end):
+        return max(0.0, start - zero) / 1000, min(end - zero, span_us) / 1000
 
-    kernels = {client: [(start, end, event["name"], bool(event.get("args", {}).get("fill")))
-                        for start, end, event in inside(client, "kernel")] for client in ("serve", "train")}
-    return {"policy": policy, "span_ms": span_ms, "serve": [kernel[:3] for kernel in kernels["serve"]],
-            "train": kernels["train"], "requests": [(start, end) for start, end, _ in inside("serve", "request")]}
+    def kernels(client):
+        return [(*clip(event["ts"], event["ts"] + event["dur"]), event["name"].removeprefix("fill: "),
+                 bool(event["args"].get("fill")), event["args"].get("time") == "measured")
+                for event in events.get((client, "kernel"), [])
+                if event["ts"] + event["dur"] > zero and event["ts"] < zero + span_us]
+
+    return {"policy": policy, "span_ms": span_ms, "serve": kernels("serve"), "train": kernels("train"),
+            "requests": [clip(*request) for request in requests if request[1] > zero and request[0] < zero + span_us]}
