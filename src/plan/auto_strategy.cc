@@ -22,10 +22,12 @@ class Auto final : public Planner {
   }
 
   Plan Solve(const Terms& terms, int more) override {
-    if (more < 0) more = options_.probes;
+    // A budget of its own is there to be spent; one shared with other queries is spent at fair odds alone.
+    const bool faint = more < 0;
+    if (faint) more = options_.probes;
     for (int left = more; left > 0; --left) {
       const Plan best = Answer(terms);
-      const auto choice = probes_.empty() ? First(terms) : Choose(terms, best);
+      const auto choice = probes_.empty() ? First(terms) : Choose(terms, best, faint);
       if (!choice) break;
       const Probe* probe = Measure(*choice);
       if (probe == nullptr) break;
@@ -42,9 +44,9 @@ class Auto final : public Planner {
     return noisy ? belief_.BestBelieved(terms, probes_) : BestMeasured(space_, terms, probes_);
   }
 
-  std::optional<Choice> Choose(const Terms& terms, const Plan& best) const {
+  std::optional<Choice> Choose(const Terms& terms, const Plan& best, bool faint) const {
     const auto incumbent = best.feasible ? std::optional(best.outcome.score) : std::nullopt;
-    const auto next = belief_.Next(terms, incumbent);
+    const auto next = belief_.Next(terms, incumbent, faint);
     if (!next) return std::nullopt;
     // Nothing promises a ten-thousandth more: the rest of the budget is worth keeping.
     if (incumbent && next->worth < 1e-4 * std::abs(*incumbent)) return std::nullopt;

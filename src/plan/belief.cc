@@ -283,11 +283,14 @@ std::optional<Belief::Candidate> Belief::Best(const Terms& terms, std::optional<
   return std::nullopt;
 }
 
-std::optional<Belief::Candidate> Belief::Next(const Terms& terms, std::optional<double> incumbent) const {
-  const auto best = Best(terms, incumbent, false);
-  if (best && (!incumbent || best->worth > 0)) return best;
-  const auto faint = Best(terms, incumbent, true);
-  return faint && (!incumbent || faint->worth > 0) ? faint : std::nullopt;
+std::optional<Belief::Candidate> Belief::Next(const Terms& terms, std::optional<double> incumbent,
+                                              bool faint) const {
+  const auto worthy = [&](const std::optional<Candidate>& one) {
+    return one && (!incumbent || one->worth > 0);
+  };
+  auto best = Best(terms, incumbent, false);
+  if (!worthy(best) && faint) best = Best(terms, incumbent, true);
+  return worthy(best) ? best : std::nullopt;
 }
 
 Sample Belief::Expected(const Choice& choice) const {

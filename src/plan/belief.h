@@ -34,7 +34,8 @@ class Belief {
   // The choice whose measurement promises most. `incumbent`: score of the best plan so far, or nothing while
   // none is feasible. Nothing where no choice
   // promises anything.
-  std::optional<Candidate> Next(const Terms& terms, std::optional<double> incumbent) const;
+  // `faint`: where nothing promises at fair odds, long ones will do.
+  std::optional<Candidate> Next(const Terms& terms, std::optional<double> incumbent, bool faint) const;
 
   // The believed sample at a choice, and a plan over the probes by what is believed of them (noise averaged
   // out).
