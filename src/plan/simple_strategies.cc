@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/hash.h"
 #include "plan/measured.h"
 #include "plan/oracle.h"
 #include "plan/planners.h"
@@ -71,18 +72,20 @@ class RandomModes final : public Planner {
       : Planner(space, profiler), options_(options) {}
 
   Plan Solve(const Terms& terms, int) override {
-    if (probes_.empty()) MeasureAll();
+    if (probes_.empty()) MeasureAll(terms);
     Plan plan = BestMeasured(space_, terms, probes_);
     plan.points = static_cast<int>(probes_.size());
     return plan;
   }
-  void StartOver() override {}
+  void StartOver() override { probes_.clear(); }
 
  private:
-  void MeasureAll() {
+  // Each query draws anew, so that no verdict on a pair hangs on one draw; the same query draws the same.
+  void MeasureAll(const Terms& terms) {
+    const double asked[] = {terms.rate, terms.latency_ms, terms.power_w};
     std::vector<int> modes(static_cast<std::size_t>(space_.modes()));
     std::iota(modes.begin(), modes.end(), 0);
-    base::Random random(options_.seed);
+    base::Random random(base::Combine(options_.seed, base::HashBytes(asked, sizeof asked)));
     const std::size_t count = std::min(modes.size(), static_cast<std::size_t>(options_.probes));
     for (std::size_t i = 0; i < count; ++i) {
       std::swap(modes[i], modes[i + static_cast<std::size_t>(random.Next() % (modes.size() - i))]);

@@ -47,7 +47,7 @@ class Planner {
   virtual Plan Solve(const Terms& terms, int more = -1) = 0;
 
   // Forgets nothing that was paid, but starts the next Solve as a query of its own would. Strategies that
-  // keep a set for any later query (als, random, nn) keep it; gmd and auto start empty.
+  // keep a set for any later query (als, nn) keep it; random, gmd and auto start empty.
   virtual void StartOver() = 0;
 
   const std::vector<Probe>& probes() const { return probes_; }
