@@ -48,6 +48,12 @@ void Lane::Refresh() {
   }
   watch_ = ReadWatch(session_.board(), session_.slot_index(), static_cast<int>(slot.priority.load(kRelaxed)));
   controller_.set_limit(LimitOf(slot));
+  if (watch_.settings.policy == model::PolicyId::kFikit && !session_.HasOfflineMeans()) {
+    base::LogOnce(
+        "fikit",
+        "policy fikit needs offline means and this program has none, so it fills no gaps and offers "
+        "none; record them with: mortar profile record -- PROGRAM");
+  }
 }
 
 Ticket Lane::BeforeSubmit(const Launch& launch) {
@@ -85,7 +91,7 @@ Ticket Lane::Submit(const Launch& launch) {
     if (watch_.others != 0) {
       const std::int64_t fill =
           board::UnpackFill(board.header().fill_until.load(std::memory_order_acquire)).until_ns;
-      submission.fill_until_ns = fill > ticket.at_ns ? CheckedInstant(fill, ticket.at_ns) : 0;
+      submission.fill_until_ns = CheckedClaim(fill, ticket.at_ns);
     }
   }
   submission.now_ns = ticket.at_ns;

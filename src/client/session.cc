@@ -86,6 +86,13 @@ void Session::CheckInPlace() {
                 "board " + board_.path() + " is no longer in place (" + why + "); joining a new one");
 }
 
+bool Session::HasOfflineMeans() const {
+  for (std::size_t i = 0; i < kernels_.size(); ++i) {
+    if (kernels_.at(i).offline_duration_ns.load(kRelaxed) != 0) return true;
+  }
+  return false;
+}
+
 void Session::AddServed(std::uint64_t device_ns) {
   const std::uint64_t weight = std::max<std::uint32_t>(1, slot().weight_permille.load(kRelaxed));
   slot().counters.served_ns.fetch_add(device_ns * 1000 / weight, kRelaxed);

@@ -46,6 +46,8 @@ class Session {
   void CheckInPlace();
   bool lost() const { return lost_.load(std::memory_order_relaxed); }
   void set_lost() { lost_.store(true, std::memory_order_relaxed); }
+  // Was this program recorded (mortar profile record)? Rare path: looks through all kernels.
+  bool HasOfflineMeans() const;
   // Device time had, for turns among equals; weight 2 counts half.
   void AddServed(std::uint64_t device_ns);
   // After a rest: a client does not save up turns while it has nothing to submit.
