@@ -61,6 +61,7 @@ void BoardHost::Sleep(std::uint32_t version, std::int64_t until_ns) {
 
 bool Gate::Claim(std::uint64_t seen, std::int64_t until_ns, std::uint64_t* claimed) {
   const board::FillWord before = board::UnpackFill(seen);
+  until_ns = std::min(until_ns, view_.now_ns + policy::kStandstillNs);  // further ahead it would not count
   *claimed = board::PackFill({slot_, before.sequence + 1, until_ns});
   return board_.header().fill_until.compare_exchange_strong(seen, *claimed);
 }
@@ -72,7 +73,7 @@ void Gate::GiveUp(std::uint64_t claimed, std::uint64_t previous) {
 void Gate::Announce(std::int64_t until_ns) {
   for (int i = 0; i < kAnnounceTries; ++i) {
     const std::uint64_t seen = board_.header().fill_until.load(std::memory_order_acquire);
-    const std::int64_t standing = CheckedInstant(board::UnpackFill(seen).until_ns, host_.NowNs());
+    const std::int64_t standing = CheckedClaim(board::UnpackFill(seen).until_ns, host_.NowNs());
     std::uint64_t claimed = 0;
     if (standing >= until_ns || Claim(seen, until_ns, &claimed)) return;
   }

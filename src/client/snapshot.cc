@@ -107,8 +107,7 @@ void TakeSnapshot(const board::Board& board, const Watch& watch, int own, int pr
   const board::FillWord fill = board::UnpackFill(*fill_word);
   view->now_ns = now_ns;
   view->settings = watch.settings;
-  view->fill_until_ns =
-      fill.slot != own && fill.until_ns > now_ns ? CheckedInstant(fill.until_ns, now_ns) : 0;
+  view->fill_until_ns = fill.slot != own ? CheckedClaim(fill.until_ns, now_ns) : 0;
   view->count = 0;
   for (std::uint64_t left = watch.others; left != 0; left &= left - 1) {
     const int index = std::countr_zero(left);

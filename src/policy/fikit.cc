@@ -3,6 +3,8 @@
 //
 // Reconstructed: FIKIT (arXiv 2311.10359) fills the gap between two kernels of the high-priority job with
 // kernels of others whose measured mean length fits the measured mean gap; only its abstract is public to us.
+#include <algorithm>
+
 #include "policy/policy.h"
 #include "policy/rule.h"
 
@@ -14,7 +16,7 @@ Verdict DecideFikit(const View& view, const Ask& ask) {
   const Chance chance = FindChance(view, ask, /*slack=*/false, /*again=*/false);
   if (!chance.fits) return {Action::kWait, chance.reason, 0, chance.wake_at_ns};
   if (BetterPlacedWaits(view, ask, chance))
-    return {Action::kWait, Reason::kBetterPlaced, 0, chance.wake_at_ns};
+    return {Action::kWait, Reason::kBetterPlaced, 0, std::min(chance.wake_at_ns, view.now_ns + kPollNs)};
   return {Action::kFill, Reason::kFits, chance.end_ns, 0};
 }
 

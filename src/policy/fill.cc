@@ -19,7 +19,7 @@ Verdict DecideFill(const View& view, const Ask& ask) {
     return {Action::kWait, Reason::kInFlight, 0, ask.own_until_ns - room};
   }
   if (BetterPlacedWaits(view, ask, chance))
-    return {Action::kWait, Reason::kBetterPlaced, 0, chance.wake_at_ns};
+    return {Action::kWait, Reason::kBetterPlaced, 0, std::min(chance.wake_at_ns, view.now_ns + kPollNs)};
   return {Action::kFill, Reason::kFits, chance.end_ns, 0};
 }
 

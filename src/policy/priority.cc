@@ -12,8 +12,8 @@ Verdict DecidePriority(const View& view, const Ask& ask) {
   for (int i = 0; i < view.count; ++i) {
     const Peer& peer = view.peers[static_cast<std::size_t>(i)];
     if (!IsAbove(peer, ask, view.now_ns)) continue;
-    if (peer.doing == Doing::kWaiting) free_at = std::max({free_at, peer.busy_until_ns, view.now_ns + 1});
-    free_at = std::max(free_at, peer.busy_until_ns);
+    const bool overdue = peer.doing == Doing::kWaiting && peer.busy_until_ns <= view.now_ns;
+    free_at = std::max(free_at, overdue ? LookAgain(peer, view.now_ns) : peer.busy_until_ns);
   }
   if (free_at > view.now_ns) return {Action::kWait, Reason::kHolderBusy, 0, free_at};
   if (!WithinBound(view, ask)) return {Action::kWait, Reason::kInFlight, 0, ask.own_until_ns};

@@ -6,9 +6,9 @@ namespace mortar::policy {
 namespace {
 
 constexpr std::int64_t kNever = INT64_MAX / 4;
-constexpr std::int64_t kPollNs = 20'000;  // chosen: how soon to look again where no instant is foretold,
-constexpr std::int64_t kSoonNs = 2'000;
-constexpr std::int64_t kPollShare = 8;  // or after this share of the silence so far, if that is longer
+constexpr std::int64_t kSoonNs = 2'000;  // chosen: where something is due at any moment
+constexpr std::int64_t kPollShare =
+    8;  // chosen: or after this share of the silence so far, if that is longer
 
 }  // namespace
 
@@ -77,6 +77,10 @@ std::int64_t Limit(const Peer& peer, std::int64_t now_ns, bool slack, bool again
   return std::max(limit + (next - peer.next_submit_ns), std::int64_t{0});
 }
 
+std::int64_t LookAgain(const Peer& peer, std::int64_t now_ns) {
+  return now_ns + std::max(kSoonNs, (now_ns - peer.busy_until_ns) / kPollShare);
+}
+
 bool WithinBound(const View& view, const Ask& ask) {
   const std::int64_t in_flight = ask.own_until_ns - view.now_ns;
   if (in_flight <= 0) return true;
@@ -100,9 +104,7 @@ Chance FindChance(const View& view, const Ask& ask, bool slack, bool again) {
     chance.limit_ns = std::min(chance.limit_ns, Limit(peer, view.now_ns, slack, again));
     if (busy > view.now_ns) next_event = std::min(next_event, busy);
     if (peer.doing == Doing::kWaiting && busy <= view.now_ns) {
-      // Its wait must return any moment now.
-      const std::int64_t overrun = view.now_ns - peer.busy_until_ns;
-      next_event = std::min(next_event, view.now_ns + std::max(kSoonNs, overrun / kPollShare));
+      next_event = std::min(next_event, LookAgain(peer, view.now_ns));
     }
     if (peer.next_submit_ns > view.now_ns) next_event = std::min(next_event, peer.next_submit_ns);
     last_heard = std::max(last_heard, peer.last_activity_ns);
@@ -126,7 +128,8 @@ bool BetterPlacedWaits(const View& view, const Ask& ask, const Chance& chance) {
     const Peer& peer = view.peers[static_cast<std::size_t>(i)];
     if (peer.doing != Doing::kGated || peer.pending_length_ns <= 0) continue;
     if (peer.wake_at_ns + kOverdueNs < view.now_ns) continue;
-    if (chance.start_ns + Cost(view.settings, peer.pending_length_ns) > chance.limit_ns) continue;
+    const std::int64_t start = std::max(chance.start_ns, peer.wake_at_ns);
+    if (start + Cost(view.settings, peer.pending_length_ns) > chance.limit_ns) continue;
     if (peer.priority < ask.priority) return true;
     if (peer.priority == ask.priority && peer.pending_length_ns > mine) return true;
   }
@@ -141,6 +144,7 @@ bool EqualsTurn(const View& view, const Ask& ask, std::int64_t quantum_ns, std::
     const bool on_device = peer.busy_until_ns > view.now_ns;
     if (!waits && !on_device) continue;
     if (ask.served_ns <= peer.served_ns + static_cast<std::uint64_t>(quantum_ns)) continue;
+    if (ask.served_ns - peer.served_ns > kLargestDebtNs) continue;
     *wake_at_ns = std::clamp(peer.busy_until_ns, view.now_ns + kPollNs, view.now_ns + quantum_ns);
     return true;
   }

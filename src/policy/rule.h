@@ -8,6 +8,12 @@
 
 namespace mortar::policy {
 
+// Chosen: how soon to look again where no instant is foretold.
+inline constexpr std::int64_t kPollNs = 20'000;
+// Chosen: an equal that has had this much more device time than another did not get it by taking turns: one
+// of the numbers is wrong (the board's content is untrusted), and nobody waits because of it.
+inline constexpr std::uint64_t kLargestDebtNs = 10'000'000'000;
+
 // Active = submitted, waited or had device work less than `idle_after` ago; but never after kStandstillNs
 // without any activity (principle 4: time heals; a stopped or dead holder loses its force).
 std::int64_t ActiveUntil(const Peer& peer);
@@ -37,6 +43,9 @@ std::int64_t BusyUntil(const Peer& peer, std::int64_t now_ns);
 // is made again among the gaps that lasted as long (`again`); when there is none, nothing may start.
 std::int64_t Limit(const Peer& peer, std::int64_t now_ns, bool slack, bool again);
 
+// When to look again at a peer whose wait outlasts the prediction: soon, and less often the longer it lasts.
+std::int64_t LookAgain(const Peer& peer, std::int64_t now_ns);
+
 // In-flight rule: own work in flight plus `length` stays within the bound, or nothing of one's own is in
 // flight. In-flight work is a prediction that time alone brings to zero, never an uncompleted event (an event
 // may be completed by the very thread that waits here).
@@ -54,8 +63,8 @@ struct Chance {
 Chance FindChance(const View& view, const Ask& ask, bool slack, bool again);
 
 // BestPrioFit: is another waiting client better placed for [start, limit): higher priority, or the same
-// priority and longer, and does it fit? Reconstructed: FIKIT names "best priority fit"; how it orders equals
-// is our reading.
+// priority and longer, and does it fit from when it wakes? Reconstructed: FIKIT names "best priority fit";
+// how it orders equals is our reading.
 bool BetterPlacedWaits(const View& view, const Ask& ask, const Chance& chance);
 
 // Equals take turns by device time (deficit round robin): true if the asker has had `quantum` more than an
