@@ -3,11 +3,11 @@
 #
 #   bench/plan/fulcrum.sh [--json] [--html FILE] [--strategies LIST] [--profiles DIR] [--suite FILE]
 #
-# Profiles: --profiles, else $MORTAR_PLANNER_DATA/profiles. The tool: $MORTAR, else the newest build/*/bin/mortar.
+# Profiles: --profiles, else $MORTAR_SHARED_DATA/profiles, else ../shared/data/profiles beside the checkout. The tool: $MORTAR, else the newest build/*/bin/mortar.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
-profiles=${MORTAR_PLANNER_DATA:+$MORTAR_PLANNER_DATA/profiles}
+profiles=${MORTAR_SHARED_DATA:-$root/../shared/data}/profiles
 suite=$here/fulcrum.toml
 arguments=()
 while [ $# -gt 0 ]; do
@@ -22,7 +22,7 @@ while [ $# -gt 0 ]; do
   shift
 done
 if [ -z "$profiles" ] || [ ! -d "$profiles" ]; then
-  echo "fulcrum.sh: no profiles; give --profiles DIR or set MORTAR_PLANNER_DATA" >&2
+  echo "fulcrum.sh: no profiles; give --profiles DIR or set MORTAR_SHARED_DATA" >&2
   exit 2
 fi
 tool=${MORTAR:-$(ls -t "$root"/build/*/bin/mortar 2>/dev/null | head -1)}

@@ -1,5 +1,5 @@
 // The oracle against a second brute force, written apart from Judge, and against recorded answers where those
-// are present ($MORTAR_PLANNER_DATA with profiles/ and planner_queries/).
+// are present (shared_data.h).
 #include "plan/oracle.h"
 
 #include <gtest/gtest.h>
@@ -12,6 +12,7 @@
 #include "plan/csv.h"
 #include "plan/dynamic.h"
 #include "plan/query_json.h"
+#include "support/shared_data.h"
 
 namespace mortar::plan {
 namespace {
@@ -139,14 +140,13 @@ TEST(OracleTest, TauZeroWhereTrainingDrawsTooMuch) {
 }
 
 TEST(OracleTest, RecordedAnswers) {
-  const char* root = std::getenv("MORTAR_PLANNER_DATA");
-  if (root == nullptr)
-    GTEST_SKIP() << "set MORTAR_PLANNER_DATA to a folder with profiles/ and planner_queries/";
+  const auto root = test::SharedData();
+  if (!root) GTEST_SKIP() << test::kNoSharedData;
   std::map<std::string, Table> tables;
   int compared = 0;
   for (const char* set : {"open", "variants", "dynamic"}) {
-    std::ifstream queries(std::string(root) + "/planner_queries/" + set + ".jsonl");
-    std::ifstream answers(std::string(root) + "/planner_queries/" + set + ".answers.jsonl");
+    std::ifstream queries(*root + "/planner_queries/" + set + ".jsonl");
+    std::ifstream answers(*root + "/planner_queries/" + set + ".answers.jsonl");
     std::string line;
     std::string answer_line;
     while (std::getline(queries, line) && std::getline(answers, answer_line)) {
@@ -155,7 +155,7 @@ TEST(OracleTest, RecordedAnswers) {
       const auto answer = nlohmann::json::parse(answer_line);
       ASSERT_EQ(answer["id"], query->id);
       if (!tables.contains(query->profile)) {
-        auto table = ReadProfiles(std::string(root) + "/profiles/" + query->profile);
+        auto table = ReadProfiles(*root + "/profiles/" + query->profile);
         ASSERT_TRUE(table) << table.error().message;
         tables.emplace(query->profile, std::move(table).value());
       }

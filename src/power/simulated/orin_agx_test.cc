@@ -7,6 +7,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "support/shared_data.h"
+
 namespace mortar::power {
 namespace {
 
@@ -26,9 +28,9 @@ TEST(OrinAgxTest, DefaultModeReturnsMeasuredReadings) {
   ASSERT_TRUE(one);
   EXPECT_EQ(one->time_ms, 28.11472);
   EXPECT_EQ(one->power_w, 38.52);
-  const char* root = std::getenv("MORTAR_PLANNER_DATA");
-  if (root == nullptr) GTEST_SKIP() << "set MORTAR_PLANNER_DATA for the whole recording";
-  std::ifstream file(std::string(root) + "/profiles/orin_agx_maxn_inference_measured.csv");
+  const auto root = test::SharedData();
+  if (!root) GTEST_SKIP() << test::kNoSharedData;
+  std::ifstream file(*root + "/profiles/orin_agx_maxn_inference_measured.csv");
   std::string line;
   std::getline(file, line);
   int same = 0;
