@@ -34,6 +34,9 @@ int main() {
   FIND(clSetKernelArg);
   FIND(clEnqueueNDRangeKernel);
   FIND(clEnqueueReadBuffer);
+  FIND(clReleaseMemObject);
+  FIND(clReleaseKernel);
+  FIND(clReleaseProgram);
   FIND(clReleaseCommandQueue);
   FIND(clReleaseContext);
   cl_platform_id platform;
@@ -59,6 +62,9 @@ int main() {
   std::printf("enqueue %d\n", error);
   error = clEnqueueReadBuffer_(queue, buffer, CL_TRUE, 0, sizeof data, data, 0, nullptr, nullptr);
   std::printf("read %d, first %d, last %d\n", error, data[0], data[15]);
+  clReleaseMemObject_(buffer);
+  clReleaseKernel_(kernel);
+  clReleaseProgram_(program);
   clReleaseCommandQueue_(queue);
   clReleaseContext_(context);
   return 0;

@@ -83,5 +83,10 @@ int main(int count, char** words) {
                 static_cast<unsigned long long>(Profile(event, CL_PROFILING_COMMAND_END)));
     clReleaseEvent(event);
   }
+  for (cl_kernel kernel : both) clReleaseKernel(kernel);
+  clReleaseMemObject(buffer);
+  clReleaseProgram(program);
+  clReleaseCommandQueue(queue);
+  clReleaseContext(context);
   return 0;
 }

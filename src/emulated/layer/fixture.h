@@ -9,6 +9,7 @@
 #include <atomic>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "emulated/layer/fake_driver.h"
@@ -38,8 +39,10 @@ class LayerTest : public testing::Test {
     std::string pattern = testing::TempDir() + "/layer_XXXXXX";
     directory_ = mkdtemp(pattern.data());
     // Never freed, as in a program: the timer's thread goes on using it.
-    state_ = new State(TestTable(), *new FakeClock, directory_);
-    clock_ = static_cast<FakeClock*>(&state_->clock);
+    static auto* const kept = new std::vector<std::pair<State*, FakeClock*>>;
+    clock_ = new FakeClock;
+    state_ = new State(TestTable(), *clock_, directory_);
+    kept->emplace_back(state_, clock_);
     state_->driver = driver_.dispatch();
     SetCurrent(state_);
     FillDispatch(state_->driver, &cl_);
