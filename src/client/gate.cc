@@ -84,6 +84,7 @@ Admission Gate::Admit(Watch* watch, LaneWriter* lane, std::int64_t length_ns,
   Admission admission;
   const board::Slot& own = board_.slot(slot_);
   const std::int64_t since = host_.NowNs();
+  const std::uint64_t served = own.counters.served_ns.load(std::memory_order_relaxed);
   std::int64_t now = since;
   for (;;) {
     if (board_.header().version.load(std::memory_order_acquire) != watch->version) {
@@ -95,7 +96,7 @@ Admission Gate::Admit(Watch* watch, LaneWriter* lane, std::int64_t length_ns,
     ask.assumed_length_ns = AssumedLength(now - since);
     ask.own_until_ns = in_flight_until->load(std::memory_order_relaxed);
     ask.waiting_since_ns = since;
-    ask.served_ns = own.counters.served_ns.load(std::memory_order_relaxed);
+    ask.served_ns = served;
     std::uint64_t fill_word = 0;
     TakeSnapshot(board_, *watch, slot_, ask.priority, now, &view_, &fill_word);
     view_.settings.off |= board_.Lost();

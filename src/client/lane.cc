@@ -122,6 +122,7 @@ Ticket Lane::Submit(const Launch& launch) {
     length = (submission->offline ? kernel->offline_duration_ns : kernel->length_ns).load(kRelaxed);
   }
   if (last_activity_ + kRestedNs < session_.board().NowNs()) session_.CatchUpTurns();
+  session_.PublishServed();
   const Admission admission = gate_.Admit(&watch_, &writer_, length, &session_.in_flight_until());
   ticket->at_ns = admission.at_ns;
   ticket->fill = true;
@@ -195,7 +196,7 @@ void Lane::LeaveWait(std::uint64_t covered) {
   Flush();
   if (now > checked_at_ + kCheckEveryNs) {
     checked_at_ = now;
-    session_.CheckInPlace();
+    session_.CheckInPlace(watch_.rivals);
   }
 }
 

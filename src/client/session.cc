@@ -78,9 +78,13 @@ void Session::Detach(Lane* lane) {
   slot().lanes_used.store(lanes_used_.load(kRelaxed), kRelaxed);
 }
 
-void Session::CheckInPlace() {
+void Session::CheckInPlace(bool rivals) {
   std::string why;
-  if (lost() || board_.StillInPlace(&why)) return;
+  if (lost()) return;
+  if (board_.StillInPlace(&why)) {
+    if (rivals) board_.ClearStale();
+    return;
+  }
   set_lost();
   base::LogOnce("board gone",
                 "board " + board_.path() + " is no longer in place (" + why + "); joining a new one");
@@ -95,7 +99,8 @@ bool Session::HasOfflineMeans() const {
 
 void Session::AddServed(std::uint64_t device_ns) {
   const std::uint64_t weight = std::max<std::uint32_t>(1, slot().weight_permille.load(kRelaxed));
-  slot().counters.served_ns.fetch_add(device_ns * 1000 / weight, kRelaxed);
+  served_.fetch_add(device_ns * 1000 / weight, kRelaxed);
+  PublishServed();
 }
 
 void Session::CatchUpTurns() {
@@ -110,12 +115,12 @@ void Session::CatchUpTurns() {
     if (other.priority.load(kRelaxed) != priority) continue;
     bool recent = false;
     for (const board::Lane& lane : other.lanes) {
-      recent |= lane.last_activity_ns.load(kRelaxed) + 2 * policy::kStandstillNs > now;
+      const std::int64_t heard = CheckedInstant(lane.last_activity_ns.load(kRelaxed), now);
+      recent |= heard + 2 * policy::kStandstillNs > now;
     }
     if (recent) least = std::min(least, other.counters.served_ns.load(kRelaxed));
   }
-  auto& own = slot().counters.served_ns;
-  if (least != UINT64_MAX && own.load(kRelaxed) < least) own.store(least, kRelaxed);
+  if (least != UINT64_MAX && served_.load(kRelaxed) < least) served_.store(least, kRelaxed);
 }
 
 void Session::Leave() {

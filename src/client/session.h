@@ -43,7 +43,9 @@ class Session {
   int lanes_in_use() const { return std::popcount(lanes_used_.load(std::memory_order_relaxed)); }
 
   // Takes a look (system call, rare path): gone, truncated or replaced means lost.
-  void CheckInPlace();
+  // `rivals`: clients of the same or a higher priority are in the way of this one; the dead among them are
+  // cleared.
+  void CheckInPlace(bool rivals);
   bool lost() const { return lost_.load(std::memory_order_relaxed); }
   void set_lost() { lost_.store(true, std::memory_order_relaxed); }
   // Was this program recorded (mortar profile record)? Rare path: looks through all kernels.
@@ -52,6 +54,8 @@ class Session {
   void AddServed(std::uint64_t device_ns);
   // After a rest: a client does not save up turns while it has nothing to submit.
   void CatchUpTurns();
+  // The board's copy is for others to read: whatever became of it, it is put right.
+  void PublishServed() { slot().counters.served_ns.store(served_.load(std::memory_order_relaxed)); }
   void Leave();
 
  private:
@@ -62,6 +66,7 @@ class Session {
   BoardHost host_;
   std::unique_ptr<TraceWriter> trace_;
   std::atomic<std::int64_t> in_flight_until_{0};
+  std::atomic<std::uint64_t> served_{0};
   std::atomic<std::uint32_t> lanes_used_{0};
   std::atomic<bool> lost_{false};
   std::mutex mutex_;  // lanes_
