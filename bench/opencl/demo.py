@@ -82,6 +82,9 @@ def main():
     arguments = parse_arguments()
     started = time.monotonic()
     os.makedirs(arguments.out, exist_ok=True)
+    busy, cores = os.getloadavg()[0], os.cpu_count() or 1
+    if busy > 0.7 * cores:
+        say(f"this machine is busy (load {busy:.1f} on {cores} cores); the figures will be noisy")
     say("the programs and their results are real, computed by PoCL on this processor; the device's speed is emulated")
     directory = tempfile.mkdtemp(prefix="mortar-demo-", dir="/dev/shm")
     try:

@@ -28,7 +28,7 @@ class Setup:
         layer = os.path.join(build, "lib", "libmortar-emulated.so")
         for path in (self.mortar, *self.programs.values(), layer):
             if not os.path.exists(path):
-                raise Failure(f"{path} is missing; run ./dev build release, and see what it left out")
+                raise Failure(f"{path} is missing; run ./dev build, and see what it left out")
         self.environment = dict(
             os.environ, MORTAR_DIR=directory, MORTAR_PROFILES=os.path.join(directory, "profiles"),
             MORTAR_EMULATED=os.path.join(root, "examples", "tables", "demo.txt"), OPENCL_LAYERS=layer,

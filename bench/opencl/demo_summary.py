@@ -58,6 +58,20 @@ def by_repetition(runs, alone, figure):
     return [figure(run) / base[run["repetition"]] for run in runs]
 
 
+NOISY = 1.1  # chosen: by how much medians of the inference alone may differ; arrivals make them differ by some per cent
+
+
+def noise(alone_serve):
+    """Largest over smallest median of the inference alone, over the repetitions; and the verdict in words, or none."""
+    medians = [statistics.median(run["reports"]["serve"]["latencies_ms"]) for run in alone_serve]
+    spread = max(medians) / min(medians)
+    words = ""
+    if spread > NOISY:
+        words = (f"Machine too noisy: the inference alone took {min(medians):.1f} to {max(medians):.1f} ms (medians of "
+                 f"{len(medians)} repetitions). These figures say little; repeat on an idle machine.")
+    return {"median_spread": spread, "words": words}
+
+
 def harm(runs):
     """From `mortar status --json`, the figures of the client serve: means over repetitions, None where not known."""
     clients = [client for run in runs for client in (run["status"] or {}).get("clients", [])
@@ -121,7 +135,7 @@ def summarize(runs, cuts, arguments):
                   "serve_idle": serve_device["idle"], "train_idle": train_device["idle"],
                   "device_rows": [{"policy": "infer. alone", "device": serve_device},
                                   {"policy": "train alone", "device": train_device}]},
-        "policies": rows, "cuts": cuts, "real": REAL, "emulated": EMULATED,
+        "noise": noise(alone_serve), "policies": rows, "cuts": cuts, "real": REAL, "emulated": EMULATED,
         "settings": {"rate": arguments.rate, "seconds": arguments.seconds, "repetitions": arguments.repetitions,
                      "requests": len(rows[0]["serve"]["latencies_ms"]), "max_slowdown": arguments.max_slowdown,
                      "host_us": arguments.host_us, "command": "./dev demo"},
@@ -148,7 +162,8 @@ def json_lines(results):
         lines.append(json.dumps({"scenario": "demo", "policy": row["policy"], **figures,
                                  "train_steps_per_s": row["train"]["steps_per_s"], "train_x": row["train"]["x"],
                                  "train_x_range": row["train"]["x_range"], "device_idle": row["device"]["idle"],
-                                 "harm": row["harm"], "device": results["device"]}))
+                                 "harm": row["harm"], "noisy": bool(results["noise"]["words"]),
+                                 "device": results["device"]}))
     return "\n".join(lines)
 
 
@@ -176,4 +191,6 @@ def table(results, as_json):
              f"{settings['requests']} requests a policy). Idle of alone: inference | training.",
              f"Answers: {results['wrong']} wrong of {results['answers']}. Training loss: {results['loss']}.",
              "EMULATED DEVICE: programs and results are real (PoCL); kernels end at modelled times, one at a time."]
+    if results["noise"]["words"]:
+        notes.insert(0, results["noise"]["words"].upper())
     return "\n".join([*lines, "", *notes])

@@ -31,6 +31,7 @@ h1 { font-size: clamp(1.55rem, 4.6vw, 2.3rem); line-height: 1.18; margin: .3rem 
 h2 { font-size: 1.18rem; margin: 2.9rem 0 .25rem; letter-spacing: -.005em; }
 p { margin: .35rem 0 .8rem; max-width: 66ch; }
 .lead { font-size: 1.06rem; }
+.warning { border-left: 4px solid var(--accent); padding: .2rem 0 .2rem .9rem; font-weight: 600; }
 .caption { color: var(--quiet); font-size: .9rem; }
 .what { display: grid; grid-template-columns: 1fr 1fr; gap: 0 1.6rem; background: var(--card); border-radius: 8px;
   padding: .8rem 1.1rem; margin: 1.2rem 0; font-size: .92rem; }
@@ -142,6 +143,11 @@ def what_is_real(results):
             f"<div><b>Emulated</b><p>{escape_list(results['emulated'])}</p></div></div>")
 
 
+def warning(results):
+    words = results["noise"]["words"]
+    return f"<p class='warning'>{plots.escape(words)}</p>" if words else ""
+
+
 def escape_list(items):
     return "<br>".join(plots.escape(item) for item in items)
 
@@ -165,7 +171,7 @@ def page(results):
     parts = [
         f"<header><p class='kicker'>Mortar demo · emulated device · {plots.escape(results['made'])}</p>"
         f"<h1>{plots.escape(headline(results))}</h1></header>",
-        opening(results), what_is_real(results), table(results),
+        warning(results), opening(results), what_is_real(results), table(results),
         "<p class='caption'>× is against alone, from the same repetitions. Device idle of alone: inference by itself | training by "
         "itself. Harm is the slowdown of inference’s requests by fills: modelled from what was let pass, and measured against "
         "requests with fills withheld (95 % interval).</p>",
