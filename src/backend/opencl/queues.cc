@@ -2,6 +2,7 @@
 #include <CL/cl_ext.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 
@@ -77,7 +78,10 @@ std::string DeviceName(cl_device_id device) {
 client::Device* DeviceOf(cl_device_id device) {
   if (device == nullptr) return nullptr;
   if (client::Device* known = devices.Find(device)) return known;
-  client::Device* found = client::FindDevice(DeviceName(device));
+  // An emulated device is never called by a real one's name: its board and profiles are its own.
+  const char* emulated = std::getenv("MORTAR_EMULATED");
+  const bool real = emulated == nullptr || *emulated == '\0';
+  client::Device* found = client::FindDevice((real ? "" : "emulated on ") + DeviceName(device));
   if (found != nullptr) devices.Put(device, found);
   return found;
 }
