@@ -1,5 +1,6 @@
 #include "mortar/layers.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <array>
@@ -34,10 +35,10 @@ std::string FindLibrary(const std::string& name) {
   // Where it is said, it is looked for nowhere else: a second copy of another version would be a riddle.
   if (const char* set = std::getenv("MORTAR_LIB"); set != nullptr && *set != '\0') folders = {set};
   for (const std::string& folder : folders) {
-    const std::string path = folder + "/" + name;
+    const std::string path = fmt::format("{}/{}", folder, name);
     char* real = realpath(path.c_str(), nullptr);
     if (real == nullptr) continue;
-    const std::string found = real;
+    std::string found = real;
     std::free(real);
     return found;
   }

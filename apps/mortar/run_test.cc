@@ -32,13 +32,13 @@ class RunTest : public testing::Test {
   }
   // A folder with files that pass for our layers, where none is built.
   std::string FakeLibraries() const {
-    const std::string folder = directory_.path() + "/lib";
+    std::string folder = directory_.path() + "/lib";
     std::filesystem::create_directory(folder);
     for (const char* name : {kSchedulingLayer, kEmulatedLayer}) std::ofstream(folder + "/" + name) << "x";
     return folder;
   }
   std::string Table() const {
-    const std::string path = directory_.path() + "/table";
+    std::string path = directory_.path() + "/table";
     std::ofstream(path) << "device test\n";
     return path;
   }
@@ -58,7 +58,7 @@ TEST_F(RunTest, FlagsReachTheProgramAsVariables) {
         std::string("MORTAR_MAX_SLOWDOWN=5000"), std::string("MORTAR_WEIGHT=1500"),
         std::string("MORTAR_STRICT=1"), "MORTAR_DIR=" + directory_.path(), "MORTAR_EMULATED=" + Table(),
         "OPENCL_LAYERS=" + folder + "/" + kEmulatedLayer + ":/users.so:" + folder + "/" + kSchedulingLayer}) {
-    EXPECT_NE(outcome.out.find(line + "\n"), std::string::npos) << line << "\n" << outcome.out;
+    EXPECT_NE(outcome.out.find(line), std::string::npos) << line << "\n" << outcome.out;
   }
 }
 

@@ -313,7 +313,7 @@ TEST_F(JoinTest, DestroyedBoardIsAsDead) {
     Board other = OpenBoard();
     ASSERT_TRUE(other.Join({"a"}).ok());
     Board moved = std::move(other);
-    EXPECT_FALSE(other.open());  // NOLINT(bugprone-use-after-move): that is what is tested
+    EXPECT_FALSE(other.open());  // NOLINT(bugprone-use-after-move,clang-analyzer-cplusplus.Move): the test
     EXPECT_TRUE(board_.OwnerAlive(0));
   }
   EXPECT_FALSE(board_.OwnerAlive(0));

@@ -11,7 +11,7 @@ template <typename Function>
 Function* Find(void* loader, Function* /* for its type */, const char* name) {
   return reinterpret_cast<Function*>(dlsym(loader, name));
 }
-#define FIND(NAME) const auto NAME##_ = Find(loader, decltype(&NAME){nullptr}, #NAME)
+#define FIND(NAME) const auto NAME##_ = Find(loader, decltype(&(NAME)){nullptr}, #NAME)
 
 constexpr char kSource[] = "__kernel void opened(__global int* data) { data[get_global_id(0)] += 41; }";
 
