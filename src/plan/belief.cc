@@ -61,7 +61,8 @@ double ExpectedGain(double window, double t_in, double t_in_deviation, double t_
   if (deviation > 3 || tau0 > 40) return ExpectedExcess(ratio - 0.5, deviation, tau0);
   double gain = 0;
   double worth = first - tau0;  // of the first step; each further is worth 1
-  for (double k = first; k < first + 40; ++k) {
+  for (int step = 0; step < 40; ++step) {
+    const double k = first + step;
     spread = Root(t_in_deviation, k * t_bg_deviation);
     room = window - t_in - k * t_bg;
     const double chance = spread < 1e-6 * window
