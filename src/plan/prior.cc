@@ -185,7 +185,7 @@ std::shared_ptr<const Prior> SharedPrior(const std::vector<std::vector<double>>&
     std::vector<std::vector<double>> modes;
     std::vector<int> batches;
     Quantity quantity;
-    auto operator<=>(const Key&) const = default;
+    auto operator<=>(const Key&) const = default;  // NOLINT(modernize-use-nullptr): its implied 0
   };
   static std::mutex mutex;
   static auto* priors = new std::map<Key, std::shared_ptr<const Prior>>;  // never destroyed: no order at exit
