@@ -18,7 +18,8 @@ enum class TraceKind : std::uint32_t {
                  // detail: 1 if it went as a fill
   kDevice = 2,   // begin…end: measured on the device; id: kernel; value: begin of its kSubmit
   kWait = 3,     // begin…end: host waits; value: harm, modelled
-  kGate = 4,     // begin…end: held by Mortar; id: kernel; detail: policy::Reason of the first refusal
+  kGate = 4,     // begin…end: held by Mortar; id: kernel; detail: policy::Reason of the first refusal;
+                 // kNobodyAbove (0): never refused, the time is the decision's own
   kRequest = 5,  // begin…end: a request; value: harm; detail: 1 control
 };
 

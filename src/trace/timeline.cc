@@ -17,6 +17,8 @@ using model::TraceRecord;
 // when they were made.
 constexpr std::int64_t kSameBoardNs = 10'000'000;
 
+constexpr std::uint32_t kNeverRefused = 0;  // detail of a kGate record
+
 struct Board {
   const Client* first;
   bool known;              // its clock is tied to CLOCK_MONOTONIC
@@ -121,7 +123,7 @@ std::vector<Kernel> JoinKernels(const std::vector<TraceRecord>& records, std::in
 std::vector<Span> SpansOf(const std::vector<TraceRecord>& records, TraceKind kind, std::int64_t shift) {
   std::vector<Span> spans;
   for (const TraceRecord& record : records) {
-    if (!Is(record, kind)) continue;
+    if (!Is(record, kind) || (kind == TraceKind::kGate && record.detail == kNeverRefused)) continue;
     Span& span = spans.emplace_back();
     span.begin_ns = record.begin_ns + shift;
     span.end_ns = record.end_ns + shift;

@@ -129,6 +129,13 @@ TEST(TimelineTest, ClientsOfOneBoardKeepItsClock) {
   EXPECT_THAT(TimesUs(timeline.clients[1].waits), ElementsAre(Pair{0, 100}));
 }
 
+TEST(TimelineTest, SubmitsThatWereNeverRefusedWereNotHeld) {
+  TestSpool spool;
+  spool.Add(TraceKind::kGate, kZero, kZero + 300).detail = 0;
+  spool.Add(TraceKind::kGate, kZero + 5 * kUs, kZero + 9 * kUs).detail = 6;
+  EXPECT_THAT(TimesUs(BuildTimeline({spool.Read()}).clients[0].held), ElementsAre(Pair{5, 9}));
+}
+
 TEST(TimelineTest, SharedLaneGetsRowsAndOtherLanesDoNot) {
   TestSpool spool;
   spool.Add(TraceKind::kWait, kZero, kZero + 100);
