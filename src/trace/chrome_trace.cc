@@ -75,7 +75,7 @@ class Writer {
     for (const Event& event : SortedEvents()) {
       WriteEvent(event);
       if (text_.size() < kFlushAt) continue;
-      const base::Status status = Flush();
+      base::Status status = Flush();
       if (!status.ok()) return status;
     }
     // Last: viewers stop reading at a member they do not know.
@@ -106,7 +106,7 @@ class Writer {
   void TextArgument(const char* name, std::string_view value);
   std::string KernelName(std::uint32_t client, std::uint64_t id) const;
   base::Status Flush() {
-    const base::Status status = sink_->Write(text_);
+    base::Status status = sink_->Write(text_);
     text_.clear();
     return status;
   }
