@@ -1,9 +1,9 @@
 """Runs clang-tidy over our sources as the compile database builds them. Prints findings; exit code 1 if there are any.
 
-Usage: lint.py [--jobs N] COMPILE_COMMANDS [PART_OF_A_PATH…]
+Usage: lint.py [--jobs N] [--deep] COMPILE_COMMANDS [PART_OF_A_PATH…]
 
 Tests, benchmarks and fuzz targets get a short list of checks: on them the whole list spends most of its time in the
-headers and macros of the test framework."""
+headers and macros of the test framework. --deep adds clang's path-sensitive analysis, which takes most of an hour."""
 
 import argparse
 import json
@@ -18,11 +18,16 @@ LIGHT_CHECKS = ("-*,bugprone-use-after-move,bugprone-dangling-handle,bugprone-in
                 "modernize-use-nullptr,modernize-use-override,performance-for-range-copy,misc-definitions-in-headers")
 
 
-def check(build, source):
+DEEP_CHECKS = "clang-analyzer-*,-clang-analyzer-optin.performance.Padding"
+
+
+def check(build, source, deep):
     # GCC's options of link-time optimisation stand in the database too.
     command = ["clang-tidy", "--quiet", "--extra-arg=-Wno-ignored-optimization-argument", "-p", build]
     if source.endswith(LIGHT):
         command.append(f"--checks={LIGHT_CHECKS}")
+    elif deep:
+        command.append(f"--checks={DEEP_CHECKS}")
     done = subprocess.run([*command, source], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     # "N warnings generated" is about what was suppressed in other people's headers.
     errors = [line for line in done.stderr.splitlines() if "warnings generated" not in line and
@@ -33,6 +38,7 @@ def check(build, source):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--deep", action="store_true")
     parser.add_argument("database")
     parser.add_argument("only", nargs="*")
     arguments = parser.parse_args()
@@ -47,7 +53,7 @@ def main():
     sources.sort(key=os.path.getsize, reverse=True)
     start, failed = time.monotonic(), 0
     with ThreadPoolExecutor(arguments.jobs) as pool:
-        checks = {pool.submit(check, os.path.dirname(arguments.database), source): source for source in sources}
+        checks = {pool.submit(check, os.path.dirname(arguments.database), source, arguments.deep): source for source in sources}
         for number, done in enumerate(as_completed(checks), 1):
             code, text = done.result()
             print(f"lint: {number}/{len(sources)} {checks[done].removeprefix(root)}", file=sys.stderr, flush=True)
