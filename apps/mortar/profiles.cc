@@ -41,7 +41,8 @@ int Check(const std::string& file) {
   plan::CsvReport report;
   const auto table = plan::ReadProfiles(file, &report);
   if (!table) return Refuse(table.error().message);
-  for (const std::string& warning : report.warnings) Complain("mortar profiles: " + file + ": " + warning);
+  for (const std::string& warning : report.warnings)
+    Complain(fmt::format("mortar profiles: {}: {}", file, warning));
   Print(fmt::format("{}: good: device {}, {} rows, {} modes of {} knobs, {} series\n", file, table->device,
                     report.rows, table->mode_count(), table->knobs.size(), table->series.size()));
   return kDone;
