@@ -185,10 +185,10 @@ void Writer::AddEvents(std::uint32_t c, std::vector<Event>* events) {
 std::vector<Event> Writer::SortedEvents() {
   std::vector<Event> events;
   for (std::uint32_t c = 0; c < clients_.size(); ++c) AddEvents(c, &events);
-  // Of those that begin together the longer one first, so that an instant lies inside a slice.
+  // Of those that begin together the shorter one first: what has no length ends before the next begins.
   std::sort(events.begin(), events.end(), [](const Event& a, const Event& b) {
-    return std::tie(a.at_ns, b.end_ns, a.client, a.tid, a.what, a.index) <
-           std::tie(b.at_ns, a.end_ns, b.client, b.tid, b.what, b.index);
+    return std::tie(a.at_ns, a.end_ns, a.client, a.tid, a.what, a.index) <
+           std::tie(b.at_ns, b.end_ns, b.client, b.tid, b.what, b.index);
   });
   return events;
 }

@@ -202,6 +202,18 @@ TEST(ChromeTraceTest, NamelessKernelsAreShownByNumber) {
   EXPECT_EQ(Only(trace, "cat", "kernel,predicted")[1]["name"], "unknown kernel");
 }
 
+TEST(ChromeTraceTest, KernelOfUnknownLengthComesBeforeWhatBeginsWithIt) {
+  TestSpool spool;
+  spool.Submit(1, kZero, kZero + 5 * kUs, 0);
+  spool.Submit(2, kZero, kZero + 15 * kUs, 10 * kUs);
+  const json trace = Export({spool.Read()});
+  CheckStructure(trace);
+  const json kernels = Only(trace, "cat", "kernel,predicted");
+  ASSERT_EQ(kernels.size(), 2u);
+  EXPECT_EQ(kernels[0]["dur"], 0.0);
+  EXPECT_EQ(kernels[0]["tid"], kernels[1]["tid"]);
+}
+
 TEST(ChromeTraceTest, SinkThatIsFullIsReported) {
   TextInMemory sink;
   sink.full = true;
