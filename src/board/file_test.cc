@@ -9,6 +9,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 
 #include "base/random.h"
 #include "board/board.h"
@@ -112,11 +113,12 @@ TEST_F(FileTest, NoRoom) {
   std::filesystem::create_directory(mount_point);
   if (mount("tmpfs", mount_point.c_str(), "tmpfs", 0, "size=64k") != 0)
     GTEST_SKIP() << "may not mount a tmpfs";
+  const auto unmount = [](const std::string* path) { umount(path->c_str()); };
+  const std::unique_ptr<const std::string, decltype(unmount)> mounted(&mount_point, unmount);
   const auto opened = Board::Open(mount_point, "gpu", true);
   ASSERT_FALSE(opened.ok());
   EXPECT_EQ(opened.error().code, Code::kFull) << opened.error().message;
   EXPECT_TRUE(ListBoards(mount_point).empty());
-  umount(mount_point.c_str());
 }
 
 TEST_F(FileTest, LimitOnFileSizesDoesNotKill) {
