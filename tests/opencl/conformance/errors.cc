@@ -114,7 +114,7 @@ void TransferErrors(const Host& host) {
   cl_mem other = host.Buffer(kInts, 0);
   int data[kInts] = {};
   cl_event event = nullptr;
-  for (const cl_bool blocking : {CL_FALSE, CL_TRUE}) {
+  for (const cl_bool blocking : {cl_bool{CL_FALSE}, cl_bool{CL_TRUE}}) {
     SayError("read too much",
              clEnqueueReadBuffer(queue, buffer, blocking, 4, kBytes, data, 0, nullptr, &event));
     SayError("read far",
