@@ -138,7 +138,7 @@ Ticket Lane::Submit(const Launch& launch) {
     ++pending_.fills;
     pending_.fill_ns += static_cast<std::uint64_t>(length);
   }
-  if (TraceWriter* trace = session_.trace(); trace != nullptr && admission.held_ns > 0) {
+  if (TraceWriter* trace = session_.trace(); trace != nullptr && admission.held_for != policy::Reason::kNobodyAbove) {
     trace->Add({.kind = static_cast<std::uint32_t>(model::TraceKind::kGate),
                 .lane = static_cast<std::uint32_t>(index_),
                 .begin_ns = ticket->at_ns - admission.held_ns,
