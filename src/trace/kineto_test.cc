@@ -292,7 +292,11 @@ TEST(KinetoTest, BadInputIsRefusedWithItsLine) {
       {launch("10", "-1", 2), "read t.json:4: 1 events of negative length"},
       {launch("true", "1", 2), "read t.json:4: 1 events whose time is no number"},
       {launch("9000", "1", 2).Kernel("k", "100", "1", 2), "operations begin over 1 ms before the calls"},
-      {launch("10", "1", 2).Kernel("k", "2.5", "30", 2).Kernel("k", "3", "30", 2).Kernel("k", "4", "30", 2),
+      {launch("10", "1", 2)
+           .Kernel("k", "2.5", "30", 2)
+           .Kernel("k", "3", "30", 2)
+           .Kernel("k", "4", "30", 2)
+           .Kernel("k", "5", "30", 2),
        "operations overlap others of their stream"},
       {million(), "read t.json:4098: more than 4096 streams"},
       {launch("1", "1", 2).Raw("{\"ph\":\"X\" \"cat\"}"), "read t.json:5: not JSON"},
