@@ -117,18 +117,19 @@ void WaitFinder::WaitForStream(Index call, Index stream) {
   if (earlier != kNone) Add(earlier);
 }
 
-// The stream that the thread used last, unless the wait is better explained by another one's end.
+// The stream that the thread used last, unless a wait that blocked is better explained by another one's end.
 Index WaitFinder::GuessStream(const HostCall& call, Index thread) const {
   const auto newest = [&](Index stream) { return a_.OpAt(stream, submitted_[stream] - 1).end_ns(); };
   const Index own = last_op_[thread] == kNone ? kNone : out_.ops[last_op_[thread]].stream;
   const bool fits = own != kNone && newest(own) <= Latest(call);
-  if (fits && (newest(own) > call.start_ns || call.duration_ns < kBlockedNs)) return own;
+  if (fits && call.duration_ns < kBlockedNs) return own;
   Index best = kNone;
   const auto streams = std::min(static_cast<Index>(out_.streams.size()), kStreamsTried);
   for (Index s = 0; s < streams; ++s) {
     if (submitted_[s] == 0 || newest(s) <= call.start_ns || newest(s) > Latest(call)) continue;
     if (best == kNone || newest(s) > newest(best)) best = s;
   }
+  if (fits && best != kNone && newest(own) + a_.tolerance_ns >= newest(best)) return own;
   if (best != kNone || own != kNone) return best != kNone ? best : own;
   const Index op = NewestEndedBy(Latest(call));
   return op == kNone ? kNone : out_.ops[op].stream;
