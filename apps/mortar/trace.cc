@@ -78,14 +78,14 @@ const char* NameReason(std::uint32_t detail) {
              : "unknown reason";
 }
 
-bool IsEmpty(const trace::Recording& recording) {
+bool IsEmpty(const trace::SpoolSet& recording) {
   for (const trace::Client& client : recording.clients) {
     if (!client.records.empty()) return false;
   }
   return true;
 }
 
-std::string WhyEmpty(const trace::Recording& recording) {
+std::string WhyEmpty(const trace::SpoolSet& recording) {
   if (!recording.unreadable.empty()) return "nothing usable was recorded: " + recording.unreadable.front();
   if (!recording.clients.empty()) {
     return "nothing was recorded: programs joined, but submitted nothing to a device";
@@ -94,7 +94,7 @@ std::string WhyEmpty(const trace::Recording& recording) {
          "command, and see with `mortar run --check` whether this machine's OpenCL loader takes layers";
 }
 
-base::Status Export(const trace::Recording& recording, const trace::Timeline& timeline,
+base::Status Export(const trace::SpoolSet& recording, const trace::Timeline& timeline,
                     trace::OutputFile& output) {
   const auto written = trace::WriteChromeTrace(recording.clients, timeline, NameReason, &output);
   return written.ok() ? output.Commit() : written;

@@ -186,10 +186,10 @@ base::Result<Client> ReadSpool(const std::string& path) {
   return Error{client.error().code, "trace spool " + path + " " + client.error().message};
 }
 
-base::Result<Recording> ReadSpools(const std::string& directory) {
+base::Result<SpoolSet> ReadSpools(const std::string& directory) {
   std::error_code error;
   std::filesystem::directory_iterator entry(directory, error);
-  Recording recording;
+  SpoolSet recording;
   for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
     if (entry->path().extension() != ".spool") continue;
     auto client = ReadSpool(entry->path().string());

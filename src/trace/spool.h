@@ -61,11 +61,11 @@ base::Result<Client> ParseSpool(std::span<const std::byte> header, std::span<con
 // Errors: as ParseSpool, with the path; kNotFound, kDenied, kSystem.
 base::Result<Client> ReadSpool(const std::string& path);
 
-struct Recording {
+struct SpoolSet {
   std::vector<Client> clients;          // by priority, then name, then pid
   std::vector<std::string> unreadable;  // one line a file that could not be used
 };
 // Every *.spool in `directory`. Errors: as the system gives them.
-base::Result<Recording> ReadSpools(const std::string& directory);
+base::Result<SpoolSet> ReadSpools(const std::string& directory);
 
 }  // namespace mortar::trace

@@ -40,7 +40,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto name_bytes = take(names * sizeof(model::SpoolName));
   const auto client = trace::ParseSpool(header, name_bytes, rest);
   if (!client.ok()) return 0;
-  trace::Recording recording;
+  trace::SpoolSet recording;
   recording.clients = {*client, *client};  // the second as another client of the same board
   const trace::Timeline timeline = trace::BuildTimeline(recording.clients);
   (void)trace::Summarize(recording, timeline);

@@ -52,7 +52,7 @@ Overlap FindOverlap(const std::vector<Owned>& kernels) {
   return overlap;
 }
 
-BoardSummary SummarizeBoard(const Recording& recording, const Timeline& timeline, std::uint32_t board) {
+BoardSummary SummarizeBoard(const SpoolSet& recording, const Timeline& timeline, std::uint32_t board) {
   BoardSummary summary;
   for (std::size_t c = 0; c < timeline.clients.size(); ++c) {
     if (timeline.clients[c].board == board) summary.device = recording.clients[c].device;
@@ -107,7 +107,7 @@ ClientSummary SummarizeClient(const Client& client, const ClientTimeline& timeli
 
 }  // namespace
 
-Summary Summarize(const Recording& recording, const Timeline& timeline) {
+Summary Summarize(const SpoolSet& recording, const Timeline& timeline) {
   Summary summary;
   for (std::size_t c = 0; c < recording.clients.size(); ++c) {
     summary.clients.push_back(SummarizeClient(recording.clients[c], timeline.clients[c]));

@@ -50,6 +50,6 @@ struct Summary {
   std::vector<std::string> unreadable;
 };
 
-Summary Summarize(const Recording& recording, const Timeline& timeline);
+Summary Summarize(const SpoolSet& recording, const Timeline& timeline);
 
 }  // namespace mortar::trace

@@ -163,7 +163,7 @@ TEST(SummaryTest, SumsAreThoseOfTheRecording) {
   add(TraceKind::kGate, 120, 130, 0, 5);
   add(TraceKind::kRequest, 0, 110, 5 * kUs, 0);
   add(TraceKind::kRequest, 490, 610, 2 * kUs, 1);
-  const Recording recording{clients, {"3-0.spool is no spool"}};
+  const SpoolSet recording{clients, {"3-0.spool is no spool"}};
   const Summary summary = Summarize(recording, BuildTimeline(clients));
   const ClientSummary& serve = summary.clients[0];
   EXPECT_EQ(serve.kernels, 2u);
