@@ -14,7 +14,8 @@
 //   name.
 // It returns
 //   duration_ns after it began, where it waits for nothing;
-//   else tail_ns after both its beginning and the end of all that it waits for.
+//   else at max(begun, done) + tail_ns, and not before it began: done is when all that it waits for has
+//   ended.
 // A stream runs its operations one after another in the order of submission (`Stream::ops`). Operations
 // without a call were submitted before the recording began: they come at their own recorded instants.
 // Replayed alone, every instant of a recording without overlaps in a stream comes out as recorded.
@@ -94,7 +95,7 @@ struct Op {
 };
 
 enum class CallKind : std::uint8_t {
-  kLaunch = 0,  // one kernel (rarely more), returns at once
+  kLaunch = 0,  // one kernel (rarely more); waits only where the launch queue was full
   kGraph = 1,   // a graph launch: any number of operations of any stream, none of them waited for
   kCopy = 2,    // asynchronous, or so short that nothing shows that it waited
   kSet = 3,
@@ -102,8 +103,7 @@ enum class CallKind : std::uint8_t {
   kWaitDevice = 5,
   kWaitStream = 6,
   kWaitEvent = 7,
-  kImplicitWait = 8,  // another call that waited in fact: memory freed, a full launch queue
-  kOther = 9,         // neither submits nor waits; kept only where a hand-over begins or ends at it
+  kImplicitWait = 8,  // a call that waited in fact, as one that frees memory
 };
 
 // A call by a host thread into the driver that submits or waits. Calls that do neither are part of think
@@ -112,14 +112,15 @@ struct HostCall {
   std::int64_t start_ns = 0;
   std::int64_t duration_ns = 0;
   std::int64_t think_ns = 0;  // since the return of `after`; never negative
-  std::int64_t tail_ns =
-      0;                // where it waits: from the end of what it waited for, or its own start, to its return
-  Index after = kNone;  // the call whose return it follows
-  Range ops;            // into Recording::ops: what it submitted, ascending by start
-  Range waits;          // into Recording::waited: it returns after these operations
-  Index name = 0;       // into Recording::call_names
+  // Where it waits: its return minus the later of its beginning and the end of what it waits for. Negative
+  // where it returned earlier: a copy from pageable memory returns when the last piece is on its way.
+  std::int64_t tail_ns = 0;
+  Index after = kNone;    // the call whose return it follows
+  Range ops;              // into Recording::ops: what it submitted, ascending by start
+  Range waits;            // into Recording::waited: it returns after these operations
+  Index name = 0;         // into Recording::call_names
   Index request = kNone;  // the request that it began in
-  CallKind kind = CallKind::kOther;
+  CallKind kind = CallKind::kLaunch;
 
   std::int64_t end_ns() const { return start_ns + duration_ns; }
 };

@@ -1,0 +1,511 @@
+#include "trace/assembly.h"
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+#include <tuple>
+#include <utility>
+
+namespace mortar::trace {
+namespace {
+
+using base::Code;
+using base::Error;
+
+// Chosen: host stalls of many seconds are real (data loading); ten minutes in a profile are a clock that
+// jumped.
+constexpr std::int64_t kClockJumpNs = std::int64_t{600} * 1'000'000'000;
+// An operation that begins so long before its call belongs to another, or the clocks have nothing in common.
+constexpr std::int64_t kClocksApartNs = 1'000'000;
+constexpr std::int64_t kRoundingNs = 1'100;  // two instants of a file that counts microseconds
+constexpr std::uint64_t kOneIn = 100;        // of more damage than one in so many, the file is refused
+
+CallKind KindOf(CallClass what) {
+  switch (what) {
+    case CallClass::kGraph:
+      return CallKind::kGraph;
+    case CallClass::kCopy:
+    case CallClass::kSyncCopy:
+      return CallKind::kCopy;
+    case CallClass::kSet:
+      return CallKind::kSet;
+    case CallClass::kWaitDevice:
+      return CallKind::kWaitDevice;
+    case CallClass::kWaitStream:
+      return CallKind::kWaitStream;
+    case CallClass::kWaitEvent:
+      return CallKind::kWaitEvent;
+    case CallClass::kMayWait:
+      return CallKind::kImplicitWait;
+    default:
+      return CallKind::kLaunch;
+  }
+}
+
+bool IsWait(CallClass what) {
+  return what == CallClass::kWaitDevice || what == CallClass::kWaitStream || what == CallClass::kWaitEvent;
+}
+
+bool IsMark(CallClass what) { return what == CallClass::kRecordEvent || what == CallClass::kStreamWait; }
+
+class Builder {
+ public:
+  explicit Builder(Seen seen) : seen_(std::move(seen)) {}
+
+  base::Result<Recording> Build();
+
+ private:
+  base::Status CheckKernels() const;
+  base::Status CheckClock() const;
+  base::Status Pair();
+  void FindResolution();
+  void KeepCalls();
+  base::Status Untangle();
+  bool Shorten(Index before, Index next);
+  void BuildThreads();
+  void BuildOps();
+  void BuildIdentities(const std::vector<Index>& order);
+  base::Status BuildStreams();
+  void BuildMarks();
+  void BuildRequests();
+  void ShiftToZero();
+  Error Bad(std::uint32_t line, const std::string& what) const {
+    const std::string at = line == 0 ? "" : ":" + std::to_string(line);
+    return {Code::kInvalid, "read " + seen_.source + at + ": " + what};
+  }
+
+  Seen seen_;
+  Assembly a_;
+  std::vector<CallClass> classes_;      // by name
+  std::vector<Index> call_of_op_;       // seen call of each seen operation; kNone
+  std::vector<std::uint8_t> submits_;   // by seen call
+  std::vector<Index> kept_;             // seen calls, by thread, then start
+  std::vector<Index> final_call_;       // of each seen call; kNone
+  std::vector<Index> final_thread_;     // of each seen thread; kNone
+  std::vector<std::uint32_t> op_line_;  // by final operation
+};
+
+base::Status Builder::CheckKernels() const {
+  const bool kernels = std::any_of(seen_.ops.begin(), seen_.ops.end(),
+                                   [](const SeenOp& op) { return op.kind == OpKind::kKernel; });
+  if (kernels) return {};
+  return Bad(0, "no kernels in it (" + std::to_string(seen_.ops.size()) + " copies and fills, " +
+                    std::to_string(seen_.calls.size()) +
+                    " host calls); record with the device's activities on");
+}
+
+// Without what happened, the file would be silent for so long.
+base::Status Builder::CheckClock() const {
+  struct Event {
+    std::int64_t start_ns, end_ns;
+    std::uint32_t line;
+  };
+  std::vector<Event> events;
+  events.reserve(seen_.ops.size() + seen_.calls.size());
+  for (const SeenOp& op : seen_.ops) events.push_back({op.start_ns, op.start_ns + op.duration_ns, op.line});
+  for (const SeenCall& call : seen_.calls)
+    events.push_back({call.start_ns, call.start_ns + call.duration_ns, call.line});
+  std::sort(events.begin(), events.end(),
+            [](const Event& x, const Event& y) { return x.start_ns < y.start_ns; });
+  std::int64_t reached = events.front().end_ns;
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    const Event& event = events[i];
+    if (event.end_ns - event.start_ns > kClockJumpNs) {
+      return Bad(event.line, "lasts over ten minutes; a clock jumped while it was recorded");
+    }
+    if (event.start_ns - reached > kClockJumpNs) {
+      const Event& odd = i * 2 < events.size() ? events[i - 1] : event;
+      return Bad(odd.line,
+                 "lies " + std::to_string((event.start_ns - reached) / 1'000'000'000) +
+                     " s from the rest of the recording; a clock jumped, or two recordings were joined");
+    }
+    reached = std::max(reached, event.end_ns);
+  }
+  return {};
+}
+
+void Builder::FindResolution() {
+  const bool fine = std::any_of(seen_.ops.begin(), seen_.ops.end(), [](const SeenOp& op) {
+    return op.start_ns % 1000 != 0 || op.duration_ns % 1000 != 0;
+  });
+  a_.out.resolution_ns = fine ? 1 : 1000;
+  a_.tolerance_ns = 20'000 + 2 * a_.out.resolution_ns;
+}
+
+base::Status Builder::Pair() {
+  std::vector<Index> by_correlation;
+  for (Index c = 0; c < seen_.calls.size(); ++c) {
+    if (seen_.calls[c].correlation != kNoCorrelation) by_correlation.push_back(c);
+  }
+  const auto key = [&](Index c) { return std::pair(seen_.calls[c].correlation, seen_.calls[c].start_ns); };
+  std::sort(by_correlation.begin(), by_correlation.end(), [&](Index x, Index y) { return key(x) < key(y); });
+  call_of_op_.assign(seen_.ops.size(), kNone);
+  submits_.assign(seen_.calls.size(), 0);
+  std::uint64_t unpaired = 0;
+  std::uint64_t apart = 0;
+  std::uint32_t apart_line = 0;
+  for (Index o = 0; o < seen_.ops.size(); ++o) {
+    const SeenOp& op = seen_.ops[o];
+    // Numbers may come round again: of several calls the last that began before the operation did.
+    auto next =
+        std::upper_bound(by_correlation.begin(), by_correlation.end(), std::pair(op.correlation, op.start_ns),
+                         [&](const auto& wanted, Index c) { return wanted < key(c); });
+    if (next != by_correlation.begin() && seen_.calls[*(next - 1)].correlation == op.correlation) --next;
+    if (op.correlation == kNoCorrelation || next == by_correlation.end() ||
+        seen_.calls[*next].correlation != op.correlation) {
+      ++unpaired;
+      continue;
+    }
+    if (op.start_ns + kClocksApartNs < seen_.calls[*next].start_ns) {
+      if (apart++ == 0) apart_line = op.line;
+      continue;
+    }
+    call_of_op_[o] = *next;
+    submits_[*next] = 1;
+  }
+  if (unpaired == seen_.ops.size()) {
+    return Bad(
+        seen_.ops.front().line,
+        "no operation in it is tied to the call that submitted it (args.correlation); record with the host's "
+        "activities on, or use the device's times alone (--device-only)");
+  }
+  if (apart * kOneIn > seen_.ops.size()) {
+    return Bad(apart_line,
+               std::to_string(apart) +
+                   " operations begin over 1 ms before the calls that submitted them; a clock jumped");
+  }
+  a_.AddNote("operations that begin over 1 ms before their calls: replayed at their recorded instants", apart,
+             false);
+  a_.AddNote(
+      "operations that no call in the file submitted (before it began): replayed at their recorded instants",
+      unpaired, false);
+  return {};
+}
+
+void Builder::KeepCalls() {
+  std::vector<std::uint8_t> active(seen_.threads.size(), 0);
+  std::uint64_t without_op = 0;
+  std::uint64_t others = 0;
+  for (Index c = 0; c < seen_.calls.size(); ++c) {
+    const CallClass what = classes_[seen_.calls[c].name];
+    if (submits_[c] != 0 || IsWait(what)) active[seen_.calls[c].thread] = 1;
+  }
+  for (Index c = 0; c < seen_.calls.size(); ++c) {
+    const CallClass what = classes_[seen_.calls[c].name];
+    const bool matters = submits_[c] != 0 || IsWait(what) || what == CallClass::kMayWait;
+    if (matters && active[seen_.calls[c].thread] != 0) {
+      kept_.push_back(c);
+    } else if (what >= CallClass::kLaunch && what <= CallClass::kSet) {
+      ++without_op;
+    } else if (!IsMark(what)) {
+      ++others;
+    }
+  }
+  a_.AddNote("launches, copies and fills whose operation is not in the file: part of think times", without_op,
+             true);
+  a_.AddNote("host calls that neither submit nor wait: part of think times", others, true);
+  const auto key = [&](Index c) {
+    const SeenCall& call = seen_.calls[c];
+    return std::tuple(call.thread, call.start_ns, -call.duration_ns, c);
+  };
+  std::sort(kept_.begin(), kept_.end(), [&](Index x, Index y) { return key(x) < key(y); });
+}
+
+// A call that begins before the one in front of it has returned: that one ends here, as far as the replay
+// goes.
+bool Builder::Shorten(Index before, Index next) {
+  SeenCall& earlier = seen_.calls[before];
+  const SeenCall& later = seen_.calls[next];
+  const std::int64_t over = earlier.start_ns + earlier.duration_ns - later.start_ns;
+  const bool inside =
+      later.start_ns + later.duration_ns <= earlier.start_ns + earlier.duration_ns + kRoundingNs;
+  earlier.duration_ns = later.start_ns - earlier.start_ns;
+  return inside || over <= kRoundingNs;
+}
+
+base::Status Builder::Untangle() {
+  std::vector<Index> result;
+  std::uint64_t nested = 0;
+  std::uint64_t overlapping = 0;
+  std::uint32_t line = 0;
+  for (const Index c : kept_) {
+    const SeenCall& call = seen_.calls[c];
+    if (!result.empty()) {
+      const Index before = result.back();
+      const SeenCall& earlier = seen_.calls[before];
+      if (earlier.thread == call.thread && earlier.start_ns + earlier.duration_ns > call.start_ns) {
+        const bool inside =
+            call.start_ns + call.duration_ns <= earlier.start_ns + earlier.duration_ns + kRoundingNs;
+        if (inside && submits_[c] == 0) {
+          ++nested;
+          continue;
+        }
+        if (inside && submits_[before] == 0) {
+          ++nested;
+          result.back() = c;
+          continue;
+        }
+        if (!Shorten(before, c) && overlapping++ == 0) line = call.line;
+      }
+    }
+    result.push_back(c);
+  }
+  if (overlapping * kOneIn > kept_.size()) {
+    return Bad(line, std::to_string(overlapping) +
+                         " calls of one thread overlap, more than one in a hundred; the first is here");
+  }
+  a_.AddNote("host calls made inside others of the same thread: the one that submits counts", nested, true);
+  a_.AddNote("host calls that overlap others of the same thread: the earlier one cut short", overlapping,
+             false);
+  kept_ = std::move(result);
+  return {};
+}
+
+void Builder::BuildThreads() {
+  // Threads by their first call.
+  std::vector<std::pair<std::int64_t, Index>> order;
+  std::vector<Range> ranges(seen_.threads.size());
+  for (Index i = 0; i < kept_.size(); ++i) {
+    const Index thread = seen_.calls[kept_[i]].thread;
+    if (ranges[thread].count++ == 0) {
+      ranges[thread].first = i;
+      order.emplace_back(seen_.calls[kept_[i]].start_ns, thread);
+    }
+  }
+  std::sort(order.begin(), order.end());
+  final_thread_.assign(seen_.threads.size(), kNone);
+  final_call_.assign(seen_.calls.size(), kNone);
+  Recording& out = a_.out;
+  out.calls.reserve(kept_.size());
+  for (const auto& [start, thread] : order) {
+    final_thread_[thread] = static_cast<Index>(out.threads.size());
+    const SeenThread& seen = seen_.threads[thread];
+    const auto first = static_cast<Index>(out.calls.size());
+    out.threads.push_back({seen.process, seen.number, seen.name, {first, ranges[thread].count}});
+    a_.hands_over.push_back(seen.hands_over ? 1 : 0);
+    for (Index i = ranges[thread].first; i < ranges[thread].end(); ++i) {
+      const SeenCall& call = seen_.calls[kept_[i]];
+      final_call_[kept_[i]] = static_cast<Index>(out.calls.size());
+      HostCall& host = out.calls.emplace_back();
+      host.start_ns = call.start_ns;
+      host.duration_ns = call.duration_ns;
+      host.name = call.name;
+      host.kind = KindOf(classes_[call.name]);
+      a_.classes.push_back(classes_[call.name]);
+      a_.correlations.push_back(call.correlation);
+      a_.thread_of.push_back(final_thread_[thread]);
+    }
+  }
+  a_.calls_by_start.resize(out.calls.size());
+  std::iota(a_.calls_by_start.begin(), a_.calls_by_start.end(), 0);
+  std::stable_sort(a_.calls_by_start.begin(), a_.calls_by_start.end(),
+                   [&](Index x, Index y) { return out.calls[x].start_ns < out.calls[y].start_ns; });
+}
+
+void Builder::BuildIdentities(const std::vector<Index>& order) {
+  Recording& out = a_.out;
+  const std::vector<std::string>& names = seen_.op_names.all();
+  std::unordered_map<std::uint64_t, std::vector<Index>> known;  // by name and shape
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const SeenOp& op = seen_.ops[order[i]];
+    Index shape = op.shape;
+    const Index call = call_of_op_[order[i]];
+    if (shape == 0 && op.kind == OpKind::kKernel && call != kNone) {
+      const bool one = a_.out.ops[i].call != kNone && out.calls[out.ops[i].call].ops.count == 1;
+      if (one) shape = seen_.calls[call].shape;
+    }
+    auto& same = known[std::uint64_t{op.name} << 32 | shape];
+    const auto found = std::find_if(same.begin(), same.end(), [&](Index n) {
+      return out.identities[n].kind == op.kind && out.identities[n].path == op.path;
+    });
+    if (found != same.end()) {
+      out.ops[i].identity = *found;
+      continue;
+    }
+    same.push_back(static_cast<Index>(out.identities.size()));
+    out.ops[i].identity = same.back();
+    Identity& identity = out.identities.emplace_back();
+    identity.name = names[op.name];
+    identity.shape = seen_.shapes.all()[shape];
+    identity.shape_known = shape != 0;
+    identity.kind = op.kind;
+    identity.path = op.path;
+    identity.id = model::MakeKernelId(identity.name, identity.shape);
+  }
+}
+
+void Builder::BuildOps() {
+  Recording& out = a_.out;
+  std::vector<Index> order(seen_.ops.size());
+  std::iota(order.begin(), order.end(), 0);
+  const auto final_call = [&](Index o) {
+    return call_of_op_[o] == kNone ? kNone : final_call_[call_of_op_[o]];
+  };
+  const auto key = [&](Index o) { return std::tuple(final_call(o), seen_.ops[o].start_ns, o); };
+  std::sort(order.begin(), order.end(), [&](Index x, Index y) { return key(x) < key(y); });
+  out.ops.reserve(order.size());
+  for (const Index o : order) {
+    const SeenOp& seen = seen_.ops[o];
+    const auto place = static_cast<Index>(out.ops.size());
+    Op& op = out.ops.emplace_back();
+    op.start_ns = seen.start_ns;
+    op.duration_ns = seen.duration_ns;
+    op.stream = seen.stream;
+    op.call = final_call(o);
+    a_.pageable.push_back(seen.pageable ? 1 : 0);
+    op_line_.push_back(seen.line);
+    if (op.call == kNone) continue;
+    Range& ops = out.calls[op.call].ops;
+    if (ops.count++ == 0) ops.first = place;
+  }
+  BuildIdentities(order);
+}
+
+base::Status Builder::BuildStreams() {
+  Recording& out = a_.out;
+  out.devices = seen_.devices;
+  std::vector<Index> order(seen_.streams.size());
+  std::iota(order.begin(), order.end(), 0);
+  const auto key = [&](Index s) {
+    return std::pair(out.devices[seen_.streams[s].device].number, seen_.streams[s].number);
+  };
+  std::sort(order.begin(), order.end(), [&](Index x, Index y) { return key(x) < key(y); });
+  std::vector<Index> place(order.size());
+  for (const Index s : order) {
+    place[s] = static_cast<Index>(out.streams.size());
+    out.streams.push_back(seen_.streams[s]);
+  }
+  for (Op& op : out.ops) op.stream = place[op.stream];
+  for (SeenSync& sync : seen_.syncs) {
+    if (sync.stream != kNone) sync.stream = place[sync.stream];
+    if (sync.wait_on != kNone) sync.wait_on = place[sync.wait_on];
+  }
+  out.stream_ops.resize(out.ops.size());
+  std::iota(out.stream_ops.begin(), out.stream_ops.end(), 0);
+  const auto by_start = [&](Index o) {
+    return std::tuple(out.ops[o].stream, out.ops[o].start_ns, out.ops[o].end_ns(), o);
+  };
+  std::sort(out.stream_ops.begin(), out.stream_ops.end(),
+            [&](Index x, Index y) { return by_start(x) < by_start(y); });
+  a_.rank.resize(out.ops.size());
+  std::uint64_t overlapping = 0;
+  std::uint32_t line = 0;
+  for (Index i = 0; i < out.stream_ops.size(); ++i) {
+    const Op& op = out.ops[out.stream_ops[i]];
+    Range& ops = out.streams[op.stream].ops;
+    if (ops.count == 0) ops.first = i;
+    a_.rank[out.stream_ops[i]] = ops.count++;
+    if (i == ops.first) continue;
+    const Op& before = out.ops[out.stream_ops[i - 1]];
+    const std::int64_t over = before.end_ns() - op.start_ns;
+    if (over > kRoundingNs && overlapping++ == 0) line = op_line_[out.stream_ops[i]];
+  }
+  if (overlapping * 2 > out.ops.size()) {
+    return Bad(line, std::to_string(overlapping) + " of " + std::to_string(out.ops.size()) +
+                         " operations overlap others of their stream; these are no streams");
+  }
+  a_.AddNote(
+      "operations that begin before the one in front of them in their stream has ended: replayed after it",
+      overlapping, false);
+  return {};
+}
+
+void Builder::BuildMarks() {
+  for (const SeenCall& call : seen_.calls) {
+    const CallClass what = classes_[call.name];
+    if (!IsMark(what)) continue;
+    a_.marks.push_back(
+        {call.start_ns, call.correlation, final_thread_[call.thread], what == CallClass::kStreamWait, kNone});
+  }
+  std::stable_sort(a_.marks.begin(), a_.marks.end(),
+                   [](const Mark& x, const Mark& y) { return x.start_ns < y.start_ns; });
+  std::stable_sort(seen_.syncs.begin(), seen_.syncs.end(),
+                   [](const SeenSync& x, const SeenSync& y) { return x.correlation < y.correlation; });
+  a_.syncs = std::move(seen_.syncs);
+}
+
+void Builder::BuildRequests() {
+  Recording& out = a_.out;
+  auto& steps = seen_.steps;
+  std::stable_sort(steps.begin(), steps.end(),
+                   [](const SeenStep& x, const SeenStep& y) { return x.start_ns < y.start_ns; });
+  std::uint64_t overlapping = 0;
+  for (const SeenStep& step : steps) {
+    if (!out.requests.empty() && step.start_ns + kRoundingNs < out.requests.back().end_ns) {
+      ++overlapping;
+      continue;
+    }
+    if (!out.requests.empty())
+      out.requests.back().end_ns = std::min(out.requests.back().end_ns, step.start_ns);
+    out.requests.push_back(
+        {step.start_ns, step.start_ns + step.duration_ns, step.number, final_thread_[step.thread]});
+  }
+  a_.AddNote("profiler steps that overlap earlier ones", overlapping, true);
+  for (HostCall& call : out.calls) {
+    const auto next = std::upper_bound(out.requests.begin(), out.requests.end(), call.start_ns,
+                                       [](std::int64_t t, const Request& r) { return t < r.start_ns; });
+    if (next == out.requests.begin()) continue;
+    const bool after_last = next == out.requests.end() && call.start_ns >= (next - 1)->end_ns;
+    if (!after_last) call.request = static_cast<Index>(next - 1 - out.requests.begin());
+  }
+}
+
+void Builder::ShiftToZero() {
+  Recording& out = a_.out;
+  std::int64_t zero = INT64_MAX;
+  for (const Op& op : out.ops) zero = std::min(zero, op.start_ns);
+  for (const HostCall& call : out.calls) zero = std::min(zero, call.start_ns);
+  out.zero_ns = zero;
+  for (Op& op : out.ops) {
+    op.start_ns -= zero;
+    out.end_ns = std::max(out.end_ns, op.end_ns());
+  }
+  for (HostCall& call : out.calls) {
+    call.start_ns -= zero;
+    out.end_ns = std::max(out.end_ns, call.end_ns());
+  }
+  for (Mark& mark : a_.marks) mark.start_ns -= zero;
+  for (Request& request : out.requests) {
+    request.start_ns -= zero;
+    request.end_ns -= zero;
+  }
+}
+
+base::Result<Recording> Builder::Build() {
+  if (auto status = CheckKernels(); !status.ok()) return status.error();
+  if (auto status = CheckClock(); !status.ok()) return status.error();
+  a_.out.source = seen_.source;
+  a_.out.recorder = seen_.recorder;
+  a_.out.notes = std::move(seen_.notes);
+  FindResolution();
+  if (seen_.device_only) {
+    a_.out.form = Form::kDeviceOnly;
+    a_.AddNote("host calls, as only the device's times are used", seen_.calls.size(), true);
+    seen_.calls.clear();
+    seen_.steps.clear();
+    call_of_op_.assign(seen_.ops.size(), kNone);
+  } else if (auto status = Pair(); !status.ok()) {
+    return status.error();
+  }
+  for (const std::string& name : seen_.call_names.all()) classes_.push_back(ClassifyCall(name));
+  KeepCalls();
+  if (auto status = Untangle(); !status.ok()) return status.error();
+  BuildThreads();
+  BuildOps();
+  if (auto status = BuildStreams(); !status.ok()) return status.error();
+  BuildMarks();
+  BuildRequests();
+  a_.out.call_names = seen_.call_names.Take();
+  ShiftToZero();
+  FindWaits(&a_);
+  FindDependencies(&a_);
+  FindHandOvers(&a_);
+  FindDelays(&a_);
+  return std::move(a_.out);
+}
+
+}  // namespace
+
+base::Result<Recording> Assemble(Seen seen) { return Builder(std::move(seen)).Build(); }
+
+}  // namespace mortar::trace
