@@ -26,6 +26,10 @@ void World::BeginLap(ClientData& c, Ns now) {
     if (&c == clients_.data()) learn_laps_ = c.laps;
     if (--unjudged_ == 0) OpenWindow(now);
   }
+  if (c.spec->arrivals != nullptr && c.next_request >= c.spec->arrivals->size()) {
+    for (std::uint32_t i = 0; i < c.thread_count; ++i) thread(c, i).state = ThreadState::kOver;
+    return;
+  }
   c.lap = c.learning && !program.learn.empty() ? &program.learn : &program.judge;
   ++c.laps;
   c.joined = 0;

@@ -279,11 +279,10 @@ void LapBuilder::AddCallless(Lap* lap) {
   }
   std::stable_sort(ops.begin(), ops.end(),
                    [&](Index a, Index b) { return r_.ops[a].start_ns < r_.ops[b].start_ns; });
-  Ns before = 0;
   for (const Index op : ops) {
+    // Submitted long ago: it is queued before all others, and comes when it came.
     Step step;
-    step.think_ns = std::max<Ns>(0, r_.ops[op].start_ns - before);
-    before = std::max(before, r_.ops[op].start_ns);
+    lap->ops[first_op_[op]].latency_ns = r_.ops[op].start_ns;
     step.first_op = first_op_[op];
     step.op_count = PiecesOf(op);
     trace::HostCall call;
@@ -314,7 +313,7 @@ Lap LapBuilder::Build(const Stretch& stretch) {
       continue;
     TokenOf(after, &lap);
   }
-  // The thread of the marks comes first.
+  // The thread of the marks is the first.
   Index first = 0;
   if (stretch.request_count > 0) first = r_.requests[stretch.first_request].thread;
   if (r_.threads.empty()) first = trace::kNone;

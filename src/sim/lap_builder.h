@@ -48,7 +48,7 @@ class LapBuilder {
   std::uint32_t TokenOf(trace::Index call, Lap* lap);
 
   const trace::Recording& r_;
-  const CompileOptions& options_;
+  CompileOptions options_;
   const std::vector<OpTiming>& timing_;
   Program* program_;
   std::unordered_map<std::uint64_t, std::uint32_t> launches_;  // identity to Program::launches
