@@ -5,6 +5,7 @@
 #include "sim/jitter.h"
 #include "sim/lap_builder.h"
 #include "sim/run.h"
+#include "sim/slowdown.h"
 
 namespace mortar::sim {
 namespace {
@@ -24,19 +25,9 @@ Ns DrainTail(const trace::Recording& r) {
   return tails[tails.size() / 2];
 }
 
-std::string Stem(const std::string& path) {
-  const std::size_t slash = path.find_last_of('/');
-  std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
-  for (const char* end : {".gz", ".json", ".trace", ".pt", ".mtr"}) {
-    const std::string ending = end;
-    if (name.size() > ending.size() && name.ends_with(ending)) name.resize(name.size() - ending.size());
-  }
-  return name;
-}
-
 Program Frame(const trace::Recording& r) {
   Program program;
-  program.name = Stem(r.source);
+  program.name = ProgramName(r.source);
   program.source = r.source;
   program.drain_tail_ns = DrainTail(r);
   for (const trace::Stream& stream : r.streams) program.streams.push_back({stream.device, stream.number});
@@ -88,6 +79,15 @@ void SetJitter(const trace::Recording& r, LapBuilder* builder, Program* program)
   builder->set_pools(std::move(jitter.by_call));
 }
 
+// A recording without requests begins with its first submit: what is before is setting up.
+Ns FirstSubmit(const trace::Recording& r) {
+  Ns first = r.end_ns;
+  for (const trace::HostCall& call : r.calls) {
+    if (call.ops.count > 0) first = std::min(first, call.start_ns);
+  }
+  return first;
+}
+
 base::Result<ProgramPtr> CompileHosted(const trace::Recording& r, const CompileOptions& options) {
   auto program = std::make_shared<Program>(Frame(r));
   const std::vector<OpTiming> timing = MeasureTiming(r, options.median_latencies);
@@ -98,7 +98,7 @@ base::Result<ProgramPtr> CompileHosted(const trace::Recording& r, const CompileO
     return Stretch{r.requests[first].start_ns, r.requests[first + count - 1].end_ns, first, count, false};
   };
   if (requests == 0) {
-    program->judge = builder.Build({0, r.end_ns + 1, 0, 0, false});
+    program->judge = builder.Build({FirstSubmit(r), r.end_ns + 1, 0, 0, false});
   } else if (options.learns && requests > 1) {
     program->learn = builder.Build(stretch(0, requests / 2));
     program->judge = builder.Build(stretch(requests / 2, requests - requests / 2));

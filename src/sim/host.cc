@@ -16,7 +16,9 @@ Ns World::Think(const ThreadData& t, const Step& step) const {
 
 bool World::LearnedEnough(const ClientData& c, Ns now) const {
   if (c.spec->learn_laps != 0) return c.laps >= c.spec->learn_laps;
-  return c.next_request >= kLearnRequests || now - kStart >= 2 * spec_.for_ns;
+  const Ns least = std::min(spec_.for_ns / 5, kLearnAtLeastNs);
+  if (now - kStart >= 2 * spec_.for_ns) return true;
+  return c.next_request >= kLearnRequests && now - kStart >= least;
 }
 
 void World::BeginLap(ClientData& c, Ns now) {

@@ -137,7 +137,9 @@ struct RunResult {
 // REQUIRES: at least one client; each with a program that has a lap to judge.
 RunResult Run(const RunSpec& spec);
 
-// When client 0 is to stop learning: after 20 requests, or when it has learned for `longest_ns`.
+// A judged client without a number of laps learns for 20 requests and a fifth of RunSpec::for_ns (2 s at
+// most), but never longer than twice for_ns.
 inline constexpr std::uint32_t kLearnRequests = 20;
+inline constexpr Ns kLearnAtLeastNs = 2'000'000'000;
 
 }  // namespace mortar::sim
