@@ -63,6 +63,14 @@ void Gate::GiveUp(std::uint64_t claimed, std::uint64_t previous) {
   board_.header().fill_until.compare_exchange_strong(claimed, previous);
 }
 
+void Gate::DrawBack(std::int64_t until_ns) {
+  std::uint64_t seen = board_.header().fill_until.load(std::memory_order_acquire);
+  board::FillWord claim = board::UnpackFill(seen);
+  if (claim.slot != slot_ || claim.until_ns <= until_ns) return;
+  claim.until_ns = until_ns;
+  board_.header().fill_until.compare_exchange_strong(seen, board::PackFill(claim));
+}
+
 void Gate::Announce(std::int64_t until_ns) {
   for (int i = 0; i < kAnnounceTries; ++i) {
     const std::uint64_t seen = board_.header().fill_until.load(std::memory_order_acquire);

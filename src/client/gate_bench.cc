@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
-#include <x86intrin.h>
 
 #include <algorithm>
 #include <atomic>
@@ -71,6 +70,18 @@ void SteadyKernel(predict::KernelTable& kernels, predict::Kernel* kernel, std::i
 
 __attribute__((noinline)) void Empty(const void* a) { benchmark::DoNotOptimize(a); }
 
+// The counter, after all that stands before and before all that stands behind it.
+std::uint64_t CounterInOrder() {
+#if defined(__x86_64__)
+  unsigned core = 0;
+  const std::uint64_t counter = __rdtscp(&core);
+  _mm_lfence();
+  return counter;
+#else
+  return base::ReadCounter();  // in order by itself on AArch64
+#endif
+}
+
 // Times `call` alone, as a program would meet it: some work between calls, the timer's own cost included
 // (subtract BM_Gate_EmptyCall).
 template <typename Call>
@@ -81,11 +92,9 @@ void TimeCalls(benchmark::State& state, const base::ClockScale& clock, Call&& ca
     const std::uint64_t rest = base::ReadCounter() + 1500;
     while (base::ReadCounter() < rest) {
     }
-    _mm_lfence();
-    const std::uint64_t before = __rdtsc();
+    const std::uint64_t before = CounterInOrder();
     call();
-    unsigned core = 0;
-    const std::uint64_t after = __rdtscp(&core);
+    const std::uint64_t after = CounterInOrder();
     const auto ns = static_cast<double>(clock.ToNs(after) - clock.ToNs(before));
     state.SetIterationTime(ns * 1e-9);
     if (samples.size() < samples.capacity()) samples.push_back(ns);

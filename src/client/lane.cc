@@ -138,7 +138,8 @@ Ticket Lane::Submit(const Launch& launch) {
     ++pending_.fills;
     pending_.fill_ns += static_cast<std::uint64_t>(length);
   }
-  if (TraceWriter* trace = session_.trace(); trace != nullptr && admission.held_ns > 0) {
+  if (TraceWriter* trace = session_.trace();
+      trace != nullptr && admission.held_for != policy::Reason::kNobodyAbove) {
     trace->Add({.kind = static_cast<std::uint32_t>(model::TraceKind::kGate),
                 .lane = static_cast<std::uint32_t>(index_),
                 .begin_ns = ticket->at_ns - admission.held_ns,
@@ -180,7 +181,9 @@ void Lane::LeaveWait(std::uint64_t covered) {
   last_activity_ = now;
   if (covered != 0 && session_.lanes_in_use() == 1) {
     // A wait tells more than predictions: without this, small errors add up over a chain of fills.
-    session_.in_flight_until().store(std::max(now, predictor_.busy_until_ns()), kRelaxed);
+    const std::int64_t until = std::max(now, predictor_.busy_until_ns());
+    session_.in_flight_until().store(until, kRelaxed);
+    if (watch_.rivals) gate_.DrawBack(until);
   }
   ++pending_.waits;
   pending_.wait_ns += static_cast<std::uint64_t>(std::max<std::int64_t>(0, now - wait_began_));
