@@ -34,8 +34,8 @@ void World::BuildView(std::uint32_t asker, Ns now) {
     peer.priority = c.spec->priority;
     peer.idle_after_ns = std::clamp<Ns>(c.idle_after, 1'000'000, policy::kStandstillNs);
     bool first = true;
-    for (std::uint32_t k = 0; k < c.thread_count; ++k) {
-      const LaneState& lane = *threads_[c.first_thread + k].lane;
+    for (const auto& owned : c.lanes) {
+      const LaneState& lane = *owned;
       if (!lane.used || !policy::Counts(lane.news, now)) continue;
       policy::MergeLane(lane.news, Foretold(lane.predictor.ladders(), lane.news, now), first, &peer);
       first = false;
@@ -94,9 +94,8 @@ void World::CatchUpTurns(ClientData& c, Ns now) {
   for (const ClientData& other : clients_) {
     if (&other == &c || other.spec->priority != c.spec->priority) continue;
     bool recent = false;
-    for (std::uint32_t k = 0; k < other.thread_count; ++k) {
-      const LaneState& lane = *threads_[other.first_thread + k].lane;
-      recent |= lane.used && lane.news.last_activity_ns + 2 * policy::kStandstillNs > now;
+    for (const auto& lane : other.lanes) {
+      recent |= lane->used && lane->news.last_activity_ns + 2 * policy::kStandstillNs > now;
     }
     if (recent) least = std::min(least, other.served);
   }
@@ -204,6 +203,7 @@ void World::Pass(ThreadData& t, const Step& step, Ns now, Ns until, bool through
                         t.index,
                         now};
     ++stream.submitted;
+    stream.sequences.push_back(lane.predictor.last_sequence());
     ++c.in_flight_ops;
     devices_[stream.device].Submit(stream.number, queued, now);
   }

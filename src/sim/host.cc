@@ -36,14 +36,17 @@ void World::BeginLap(ClientData& c, Ns now) {
   ++c.laps;
   c.joined = 0;
   c.tokens.assign(c.lap->tokens, -1);
-  for (StreamData& stream : c.streams) stream.base = stream.submitted;
+  for (StreamData& stream : c.streams) {
+    stream.base = stream.submitted;
+    stream.sequences.clear();
+  }
   for (std::uint32_t i = 0; i < c.thread_count; ++i) {
     ThreadData& t = thread(c, i);
     t.pc = 0;
     t.returned = now;
     t.state = ThreadState::kCall;
+    t.lap_base = t.lane->predictor.last_sequence();
     t.jitter_key = base::Combine(base::Combine(spec_.seed, c.laps), t.index) << 8;
-    t.lane->lap_base = t.lane->predictor.last_sequence();
   }
   for (std::uint32_t i = c.thread_count; i-- > 0;) NextStep(thread(c, i), now);
 }
@@ -222,16 +225,31 @@ void World::WaitDone(ThreadData& t, Ns done) {
   events_->Set(t.actor, std::max(t.began, std::max(done, t.began) + tail));
 }
 
+// The newest launch of the thread's lane that its wait covers; 0: none.
+std::uint64_t World::Covered(const ThreadData& t, const Step& step) const {
+  if (step.waits_all) return t.lane->predictor.last_sequence();
+  const ClientData& c = clients_[t.client];
+  std::uint64_t covered = 0;
+  for (std::uint32_t i = 0; i < step.until_count; ++i) {
+    const Until& until = c.lap->untils[step.first_until + i];
+    const auto& sequences = c.streams[until.stream].sequences;
+    if (c.lanes.size() == 1 && until.ordinal < sequences.size()) {
+      covered = std::max(covered, sequences[until.ordinal]);
+    }
+  }
+  if (c.lanes.size() > 1) return step.covered == 0 ? 0 : t.lap_base + step.covered;
+  return covered;
+}
+
 void World::ReturnFromWait(ThreadData& t, Ns now) {
   ClientData& c = clients_[t.client];
   const Step& step = step_of(t);
   predict::LanePredictor& predictor = t.lane->predictor;
-  const std::uint64_t covered = step.waits_all      ? predictor.last_sequence()
-                                : step.covered == 0 ? 0
-                                                    : t.lane->lap_base + step.covered;
+  const std::uint64_t covered = Covered(t, step);
   const predict::Forecast forecast = predictor.OnWaitReturn(now, covered);
-  if (covered != 0 && c.thread_count == 1) {
+  if (covered != 0 && c.lanes.size() == 1) {
     c.in_flight_until = std::max(now, predictor.busy_until_ns());
+    if (c.rivals && fill_client_ == t.client) fill_until_ = std::min(fill_until_, c.in_flight_until);
   }
   while (predictor.TakeChangedLadder() >= 0) c.idle_after = predictor.ladders().idle_after_ns();
   Publish(t, policy::Doing::kRunning, now, forecast);

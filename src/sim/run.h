@@ -89,6 +89,7 @@ struct RunSpec {
   std::shared_ptr<const Schedule> holder;  // yardsticks: what the highest client did alone
   bool keep_schedule = false;              // of client 0
   bool keep_waits = false;
+  bool common_lane = true;  // a client's threads count as one, as they do live
   bool keep_trace = false;      // of all clients, in the window
   bool record_offline = false;  // FIKIT's measuring run
 };

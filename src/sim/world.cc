@@ -106,9 +106,12 @@ void World::AddClient(std::uint32_t number, std::uint32_t first_actor) {
     t.client = number;
     t.index = i;
     t.actor = first_actor + static_cast<std::uint32_t>(threads_.size());
-    const std::uint64_t seed = base::Combine(spec_.seed, number * 8 + i);
-    t.lane = std::make_unique<LaneState>(*c.kernels, seed, c.spec->max_slowdown);
-    t.lane->predictor.set_recording(spec_.record_offline);
+    if (c.lanes.empty() || !spec_.common_lane) {
+      const std::uint64_t seed = base::Combine(spec_.seed, number * 8 + i);
+      c.lanes.push_back(std::make_unique<LaneState>(*c.kernels, seed, c.spec->max_slowdown));
+      c.lanes.back()->predictor.set_recording(spec_.record_offline);
+    }
+    t.lane = c.lanes.back().get();
     threads_.push_back(std::move(t));
   }
   c.learning = c.spec->judged;
@@ -242,7 +245,7 @@ void World::Finish(RunResult* result) {
   if (keeper_ != nullptr) result->schedule = keeper_->Finish();
   for (ClientData& c : clients_) {
     ClientResult& r = c.result;
-    const LaneState& first = *thread(c, 0).lane;
+    const LaneState& first = *c.lanes.front();
     const policy::MeasuredSlowdown measured = first.controller.Measured();
     r.measured = measured.known;
     r.measured_slowdown = measured.mean;

@@ -42,7 +42,6 @@ struct LaneState {
   bool used = false;
   Ns last_activity = 0;
   Ns foretold_submit = 0;      // published at the last submit
-  std::uint64_t lap_base = 0;  // predictor's sequence at the beginning of the lap
 };
 
 struct Target {
@@ -64,8 +63,9 @@ struct ThreadData {
   Ns granted = 0;  // yardsticks: the submit goes then
   Ns extra = 0;    // host time of the present call's decision
   std::vector<Target> targets;
+  std::uint64_t lap_base = 0;  // its lane's sequence at the beginning of the lap
   std::uint64_t jitter_key = 0;
-  std::unique_ptr<LaneState> lane;
+  LaneState* lane = nullptr;  // its own, or its client's one
 };
 
 struct StreamData {
@@ -74,6 +74,7 @@ struct StreamData {
   std::uint64_t base = 0;    // submitted before this lap
   std::uint64_t submitted = 0;
   std::uint64_t completed = 0;
+  std::vector<std::uint64_t> sequences;  // by operation of this lap: of its launch, on its lane
   bool watched = false;  // a thread of the client waits for it
   Ns running_end = 0;    // of the operation that runs, if nothing can interrupt it
 };
@@ -84,6 +85,7 @@ struct ClientData {
   std::unique_ptr<predict::KernelTable> kernels;
   std::vector<predict::Kernel*> by_launch;
   std::vector<StreamData> streams;
+  std::vector<std::unique_ptr<LaneState>> lanes;
   std::uint32_t first_thread = 0;
   std::uint32_t thread_count = 0;
   std::uint32_t joined = 0;
@@ -133,6 +135,7 @@ class World final : public DeviceListener {
   void BeginWait(ThreadData& t, const Step& step, Ns now);
   void WaitDone(ThreadData& t, Ns done);
   void TryEarlyReturn(ThreadData& t, const Step& step);
+  std::uint64_t Covered(const ThreadData& t, const Step& step) const;
   void ReturnFromWait(ThreadData& t, Ns now);
   void JoinLap(ThreadData& t);
   void GiveToken(ClientData& c, std::uint32_t token, Ns at);
