@@ -76,7 +76,7 @@ void Device::Start(EngineState& engine, std::uint32_t number, Ns at) {
   if (s.begun) return;
   s.begun = true;
   s.start_ns = at;
-  listener_.OnStart(s.tag, s.front(), at, end);
+  listener_.OnStart(s.tag, s.front(), s.ready_ns, at, end);
 }
 
 void Device::Complete(EngineState& engine, Ns now) {

@@ -38,7 +38,8 @@ struct Queued {
 class DeviceListener {
  public:
   virtual ~DeviceListener() = default;
-  virtual void OnStart(std::uint32_t stream, const Queued& queued, Ns start_ns, Ns end_ns) = 0;
+  // `ready_ns`: since when the device would have taken it, had it been free.
+  virtual void OnStart(std::uint32_t stream, const Queued& queued, Ns ready_ns, Ns start_ns, Ns end_ns) = 0;
   virtual void OnDone(std::uint32_t stream, const Queued& queued, Ns start_ns, Ns end_ns) = 0;
 };
 

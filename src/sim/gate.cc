@@ -240,9 +240,11 @@ void World::LookOwn(ThreadData& t, const Step& step, Ns now) {
         length += one.duration_ns + (i == 0 ? 0 : one.pause_ns);
       }
       const Ns earliest = std::max(now + op.latency_ns, c.granted_until + op.pause_ns);
-      const Ns start = yardstick_->Grant(engine, earliest, length);
+      bool directly = false;
+      const Ns start = yardstick_->Grant(engine, earliest, length, &directly);
       // What directly follows its own last operation may queue up behind it.
-      t.granted = start <= c.granted_until + op.pause_ns ? now : std::max(now, start - op.latency_ns);
+      t.granted =
+          directly && start <= c.granted_until + op.pause_ns ? now : std::max(now, start - op.latency_ns);
       c.granted_until = start + length;
     }
     if (t.granted > now) {

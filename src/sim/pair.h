@@ -83,6 +83,8 @@ class Bench {
   };
   base::Result<std::shared_ptr<const Alone>> HolderAlone(const Source& holder);
   base::Result<std::shared_ptr<const Alone>> FillerAlone(const Source& filler);
+  // The run that Measure makes. REQUIRES: both made by this Bench.
+  RunSpec Pair(const Alone& holder, const Alone& filler, Policy policy) const;
 
  private:
   using Made = base::Result<std::shared_ptr<const Alone>>;
@@ -95,7 +97,6 @@ class Bench {
   Made MakeFiller(const Source& filler) const;
   RunSpec Frame() const;
   base::Result<double> Yardstick(const Source& holder, const Source& filler, Policy policy);
-  RunSpec Pair(const Alone& holder, const Alone& filler, Policy policy) const;
 
   PairOptions options_;
   std::mutex mutex_;  // the maps

@@ -41,7 +41,7 @@ inline bool IsYardstick(Policy policy) { return policy >= Policy::kOracleGap; }
 
 // What a client did alone, for yardsticks: each operation when it ran, and how late it could have started.
 struct ScheduledOp {
-  Ns arrival_ns = 0;
+  Ns ready_ns = 0;  // since when the device would have taken it, had it been free
   Ns start_ns = 0;
   Ns duration_ns = 0;
   Ns pause_ns = 0;
@@ -89,7 +89,7 @@ struct RunSpec {
   std::shared_ptr<const Schedule> holder;  // yardsticks: what the highest client did alone
   bool keep_schedule = false;              // of client 0
   bool keep_waits = false;
-  bool common_lane = true;  // a client's threads count as one, as they do live
+  bool common_lane = true;      // a client's threads count as one, as they do live
   bool keep_trace = false;      // of all clients, in the window
   bool record_offline = false;  // FIKIT's measuring run
 };

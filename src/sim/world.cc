@@ -132,13 +132,13 @@ bool World::ReadyTest(void* self, std::uint32_t tag, const Op& op) {
   return true;
 }
 
-void World::OnStart(std::uint32_t tag, const Queued& queued, Ns start, Ns end) {
+void World::OnStart(std::uint32_t tag, const Queued& queued, Ns ready, Ns start, Ns end) {
   const std::uint32_t number = tag_client_[tag];
   ClientData& c = clients_[number];
   StreamData& stream = c.streams[tag_stream_[tag]];
   if (spec_.policy != Policy::kTimeslice && spec_.device.kind != DeviceKind::kSliced)
     stream.running_end = end;
-  if (keeper_ != nullptr && number == 0) KeepStart(c, tag_stream_[tag], queued, start);
+  if (keeper_ != nullptr && number == 0) KeepStart(c, tag_stream_[tag], queued, ready, start);
   if (!stream.watched) return;
   for (std::uint32_t i = 0; i < c.thread_count; ++i) {
     ThreadData& t = thread(c, i);
@@ -146,11 +146,11 @@ void World::OnStart(std::uint32_t tag, const Queued& queued, Ns start, Ns end) {
   }
 }
 
-void World::KeepStart(const ClientData& c, std::uint32_t stream, const Queued& queued, Ns start) {
+void World::KeepStart(const ClientData& c, std::uint32_t stream, const Queued& queued, Ns ready, Ns start) {
   const Op& op = *queued.op;
   const std::uint32_t engine = c.streams[stream].device * kEngines + static_cast<std::uint32_t>(op.engine);
   const std::uint64_t ordinal = c.streams[stream].completed;
-  keeper_->OnStart(engine, stream, op, queued.arrival_ns, start);
+  keeper_->OnStart(engine, stream, op, ready, start);
   for (std::uint32_t i = 0; i < op.dependencies; ++i) {
     const Until& until = c.lap->untils[op.first_dependency + i];
     keeper_->OnDependency(stream, ordinal, until.stream, c.streams[until.stream].base + until.ordinal + 1);

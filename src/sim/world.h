@@ -41,7 +41,7 @@ struct LaneState {
   policy::LaneNews news;
   bool used = false;
   Ns last_activity = 0;
-  Ns foretold_submit = 0;      // published at the last submit
+  Ns foretold_submit = 0;  // published at the last submit
 };
 
 struct Target {
@@ -75,8 +75,8 @@ struct StreamData {
   std::uint64_t submitted = 0;
   std::uint64_t completed = 0;
   std::vector<std::uint64_t> sequences;  // by operation of this lap: of its launch, on its lane
-  bool watched = false;  // a thread of the client waits for it
-  Ns running_end = 0;    // of the operation that runs, if nothing can interrupt it
+  bool watched = false;                  // a thread of the client waits for it
+  Ns running_end = 0;                    // of the operation that runs, if nothing can interrupt it
 };
 
 struct ClientData {
@@ -114,7 +114,7 @@ class World final : public DeviceListener {
   explicit World(const RunSpec& spec);
   RunResult Run();
 
-  void OnStart(std::uint32_t tag, const Queued& queued, Ns start, Ns end) override;
+  void OnStart(std::uint32_t tag, const Queued& queued, Ns ready, Ns start, Ns end) override;
   void OnDone(std::uint32_t tag, const Queued& queued, Ns start, Ns end) override;
 
  private:
@@ -164,7 +164,7 @@ class World final : public DeviceListener {
   void OpenWindow(Ns now);
   void Finish(RunResult* result);
   void Trace(ClientData& c, const model::TraceRecord& record);
-  void KeepStart(const ClientData& c, std::uint32_t stream, const Queued& queued, Ns start);
+  void KeepStart(const ClientData& c, std::uint32_t stream, const Queued& queued, Ns ready, Ns start);
   bool InWindow(Ns at) const { return window_begin_ != 0 && at >= window_begin_; }
 
   Step const& step_of(const ThreadData& t) const { return clients_[t.client].lap->threads[t.index][t.pc]; }

@@ -18,16 +18,18 @@ void Yardstick::PlayNext(EngineState& engine, const std::vector<ScheduledOp>& op
   engine.cursor = std::max(engine.cursor, stream_end);
 }
 
-Ns Yardstick::Grant(std::uint32_t index, Ns earliest, Ns duration) {
+Ns Yardstick::Grant(std::uint32_t index, Ns earliest, Ns duration, bool* directly) {
   EngineState& engine = engines_[index];
   const std::vector<ScheduledOp>& ops = holder_->engines[index];
+  *directly = engine.cursor == engine.granted;
   for (;;) {
     const Ns start = std::max(engine.cursor, earliest);
     if (engine.next < ops.size()) {
       const ScheduledOp& next = ops[engine.next];
       const Ns limit = slack_ ? next.latest_ns : next.start_ns;
-      if (next.start_ns <= start || start + duration > limit) {
+      if (next.ready_ns <= start || start + duration > limit) {
         PlayNext(engine, ops);
+        *directly = false;
         continue;
       }
     }
@@ -36,11 +38,11 @@ Ns Yardstick::Grant(std::uint32_t index, Ns earliest, Ns duration) {
   }
 }
 
-void ScheduleKeeper::OnStart(std::uint32_t engine, std::uint32_t stream, const Op& op, Ns arrival, Ns start) {
+void ScheduleKeeper::OnStart(std::uint32_t engine, std::uint32_t stream, const Op& op, Ns ready, Ns start) {
   const auto index = static_cast<std::uint32_t>(kept_.size());
   Kept kept;
   kept.engine = engine;
-  kept.op = {arrival, start, op.duration_ns, op.pause_ns, 0, stream, false};
+  kept.op = {ready, start, op.duration_ns, op.pause_ns, 0, stream, false};
   if (!order_[engine].empty()) {
     const ScheduledOp& before = kept_[order_[engine].back()].op;
     kept.op.beside = start < before.start_ns + before.duration_ns;
@@ -81,6 +83,17 @@ std::shared_ptr<Schedule> ScheduleKeeper::Finish() {
     followers[by_stream_[link.stream][link.count - 1]].push_back(
         by_stream_[link.after_stream][link.after_ordinal]);
   }
+  // Where streams meet, a delay could change who goes first: nothing there may be late.
+  for (const auto& order : order_) {
+    for (std::size_t i = 1; i < order.size(); ++i) {
+      Kept& kept = kept_[order[i]];
+      if (kept.op.stream != kept_[order[i - 1]].op.stream) kept.fixed = kept_[order[i - 1]].fixed = true;
+    }
+  }
+  for (const Link& link : links_) {
+    if (link.after_ordinal >= by_stream_[link.after_stream].size()) continue;
+    kept_[by_stream_[link.after_stream][link.after_ordinal]].fixed = true;
+  }
   std::vector<std::uint32_t> by_start(kept_.size());
   std::iota(by_start.begin(), by_start.end(), 0U);
   std::stable_sort(by_start.begin(), by_start.end(), [&](std::uint32_t a, std::uint32_t b) {
@@ -93,7 +106,8 @@ std::shared_ptr<Schedule> ScheduleKeeper::Finish() {
       const Ns pause = after.stream == kept.op.stream ? after.pause_ns : 0;
       kept.latest_end = std::min(kept.latest_end, after.latest_ns - pause);
     }
-    kept.op.latest_ns = std::max(kept.op.start_ns, kept.latest_end - kept.op.duration_ns);
+    const Ns latest = std::max(kept.op.start_ns, kept.latest_end - kept.op.duration_ns);
+    kept.op.latest_ns = kept.fixed ? kept.op.start_ns : latest;
   }
   auto schedule = std::make_shared<Schedule>();
   for (const auto& order : order_) {

@@ -18,9 +18,8 @@ class Yardstick {
   Yardstick(std::shared_ptr<const Schedule> holder, bool slack);
 
   // The earliest start, not before `earliest`, of an operation of `duration`; it is then taken.
-  Ns Grant(std::uint32_t engine, Ns earliest, Ns duration);
-  // The end of what was granted last on `engine`, if nothing of the holder's lies behind it.
-  Ns granted_until(std::uint32_t engine) const { return engines_[engine].granted; }
+  // *directly: nothing of the holder's runs between it and what was granted before it.
+  Ns Grant(std::uint32_t engine, Ns earliest, Ns duration, bool* directly);
 
  private:
   struct EngineState {
@@ -42,7 +41,7 @@ class ScheduleKeeper {
   ScheduleKeeper(std::uint32_t engines, std::uint32_t streams) : order_(engines), by_stream_(streams) {}
 
   // Operation `ordinal` of `stream` (counted from 0 over the whole run) started.
-  void OnStart(std::uint32_t engine, std::uint32_t stream, const Op& op, Ns arrival, Ns start);
+  void OnStart(std::uint32_t engine, std::uint32_t stream, const Op& op, Ns ready, Ns start);
   // `count` operations of `stream` had to be done by `deadline`, or a wait would have returned later.
   void OnDeadline(std::uint32_t stream, std::uint64_t count, Ns deadline);
   // Operation `after` waits, on the device, for the first `count` of `stream`.
@@ -55,6 +54,7 @@ class ScheduleKeeper {
   struct Kept {
     ScheduledOp op;
     std::uint32_t engine = 0;
+    bool fixed = false;  // must not be late at all
     Ns latest_end = INT64_MAX / 4;
   };
   struct Link {
