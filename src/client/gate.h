@@ -74,8 +74,4 @@ class BoardHost : public Gate::Host {
   board::Board& board_;
 };
 
-// The length assumed of a kernel that was never timed: short enough to be tried now and then, shorter the
-// longer it has been held, so that it is tried in the end and then known.
-std::int64_t AssumedLength(std::int64_t held_ns);
-
 }  // namespace mortar::client

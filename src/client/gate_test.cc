@@ -414,11 +414,5 @@ TEST_F(GateTest, ClaimsExpire) {
   }
 }
 
-TEST(AssumedLengthTest, ShrinksSoThatAnUnknownKernelIsTriedInTheEnd) {
-  EXPECT_EQ(AssumedLength(0), 200 * kUs);
-  EXPECT_EQ(AssumedLength(50 * kMs), 100 * kUs);
-  EXPECT_EQ(AssumedLength(1'000'000 * kMs), 20 * kUs);
-}
-
 }  // namespace
 }  // namespace mortar::client

@@ -91,7 +91,7 @@ Ticket Lane::Submit(const Launch& launch) {
     if (watch_.others != 0) {
       const std::int64_t fill =
           board::UnpackFill(board.header().fill_until.load(std::memory_order_acquire)).until_ns;
-      submission.fill_until_ns = CheckedClaim(fill, ticket.at_ns);
+      submission.fill_until_ns = policy::CheckedClaim(fill, ticket.at_ns);
     }
   }
   submission.now_ns = ticket.at_ns;
