@@ -192,6 +192,10 @@ std::string AnswerJson(const plan::Space& space, const PlanRequest& request, con
   json["strategy"] = plan::StrategyName(request.strategy);
   json["exhaustive"] = answer.plan.exhaustive;
   json["profiling_seconds"] = answer.profiling_s;
+  if (answer.plan.feasible && answer.plan.outcome.energy_mj < plan::kNoLimit) {
+    json["energy_mj"] = answer.plan.outcome.energy_mj;
+    json["energy_is_busy"] = space.IdleWatts(answer.plan.mode) < 0;
+  }
   json["binding"] = answer.advice.binding;
   if (answer.advice.per_watt) json["gain_per_watt"] = *answer.advice.per_watt;
   if (answer.advice.per_ms) json["gain_per_ms"] = *answer.advice.per_ms;
