@@ -200,6 +200,7 @@ TEST(DynamicTest, UnannouncedPlansRestOnWhatWasPaidBefore) {
   base::Random random(17);
   const Table table = MakeTable(Odd::kSmooth, 10);
   Query query = MakeQuery(Problem::kDynamic, random);
+  query.train = "job";
   query.power_w = 22;
   query.latency_ms = 300;
   for (int w = 0; w < 12; ++w) query.rates.push_back(20 + 60 * random.Uniform());
@@ -217,6 +218,25 @@ TEST(DynamicTest, UnannouncedPlansRestOnWhatWasPaidBefore) {
       EXPECT_EQ(plan.outcome.tau, first->outcome.tau);
     }
     first = plan;
+  }
+}
+
+TEST(DynamicTest, InferenceAloneMayChangeItsRateToo) {
+  base::Random random(18);
+  const Table table = MakeTable(Odd::kSmooth, 11);
+  Query query = MakeQuery(Problem::kDynamic, random);
+  query.train.clear();
+  query.latency_ms = 300;
+  query.power_w = 30;
+  query.rates = {20, 60, 1e6};
+  const auto space = Space::Make(table, query);
+  ASSERT_TRUE(space);
+  for (const StrategyId id : {StrategyId::kAuto, StrategyId::kGmd, StrategyId::kAls, StrategyId::kOracle}) {
+    TableProfiler profiler(*space, 0, 1);
+    const DynamicPlan plans = PlanRates(*MakePlanner(id, *space, profiler, {40, 1}), query);
+    EXPECT_TRUE(plans.plans[0].feasible && plans.plans[1].feasible) << StrategyName(id);
+    EXPECT_EQ(plans.plans[0].outcome.tau, 0);
+    EXPECT_FALSE(plans.plans[2].feasible);
   }
 }
 
