@@ -170,10 +170,11 @@ std::string DescribeProgram(const Recording& recording) {
   const auto kernels = static_cast<std::uint64_t>(std::count_if(
       recording.ops.begin(), recording.ops.end(),
       [&](const trace::Op& op) { return recording.identities[op.identity].kind == trace::OpKind::kKernel; }));
-  std::string text =
-      fmt::format("{}: {}, {} on {} of {}", board::CleanText(recording.recorder), Count(kernels, "kernel"),
-                  Count(recording.ops.size() - kernels, "copy or fill"),
-                  Count(recording.streams.size(), "stream"), DeviceNames(recording));
+  std::string text = fmt::format(
+      "{}: {}, {} on {} of {}", board::CleanText(recording.recorder), Count(kernels, "kernel"),
+      (recording.ops.size() - kernels == 1 ? std::string("1 copy or fill")
+                                           : Number(recording.ops.size() - kernels) + " copies and fills"),
+      Count(recording.streams.size(), "stream"), DeviceNames(recording));
   if (!recording.calls.empty()) {
     text += fmt::format(", {} by {}", Count(recording.calls.size(), "host call"),
                         Count(recording.threads.size(), "thread"));

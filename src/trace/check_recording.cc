@@ -1,5 +1,6 @@
 #include "trace/check_recording.h"
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,7 @@ class Checker {
     CheckStreams();
     CheckCalls();
     CheckOrder();
+    if (ok_) CheckProgress();
     if (ok_) return {};
     return Wrong(what_, where_);
   }
@@ -152,6 +154,69 @@ class Checker {
                   (i == 0 || r_.requests[i - 1].start_ns <= request.start_ns),
               "request", i);
     }
+  }
+
+  // Follows every "not before" of recording.h: beginnings of calls, returns, operations. What is never
+  // reached waits for itself.
+  void CheckProgress() {
+    const std::size_t calls = r_.calls.size();
+    const auto begin = [](std::size_t c) { return 2 * c; };
+    const auto end = [](std::size_t c) { return 2 * c + 1; };
+    const auto op = [calls](std::size_t o) { return 2 * calls + o; };
+    std::vector<Edge> edges;
+    for (const HostThread& thread : r_.threads) {
+      for (Index c = thread.calls.first + 1; c < thread.calls.end(); ++c)
+        edges.push_back({end(c - 1), begin(c)});
+    }
+    for (std::size_t c = 0; c < calls; ++c) {
+      const HostCall& call = r_.calls[c];
+      edges.push_back({begin(c), end(c)});
+      if (call.after != kNone) edges.push_back({end(call.after), begin(c)});
+      for (Index w = call.waits.first; w < call.waits.end(); ++w) edges.push_back({op(r_.waited[w]), end(c)});
+    }
+    for (std::size_t o = 0; o < r_.ops.size(); ++o) {
+      if (r_.ops[o].call != kNone) edges.push_back({begin(r_.ops[o].call), op(o)});
+    }
+    for (const Stream& stream : r_.streams) {
+      for (Index i = stream.ops.first + 1; i < stream.ops.end(); ++i)
+        edges.push_back({op(r_.stream_ops[i - 1]), op(r_.stream_ops[i])});
+    }
+    for (const Dependency& d : r_.dependencies) edges.push_back({op(d.after), op(d.op)});
+    const std::size_t nodes = 2 * calls + r_.ops.size();
+    Require(Reachable(nodes, edges) == nodes, "waits for themselves: calls and operations before",
+            r_.ops.size());
+  }
+
+  struct Edge {
+    std::size_t from;
+    std::size_t to;
+  };
+
+  static std::size_t Reachable(std::size_t nodes, std::vector<Edge>& edges) {
+    std::vector<Index> missing(nodes, 0);
+    std::vector<std::size_t> first(nodes + 1, 0);
+    for (const Edge& edge : edges) {
+      ++missing[edge.to];
+      ++first[edge.from + 1];
+    }
+    for (std::size_t n = 0; n < nodes; ++n) first[n + 1] += first[n];
+    std::vector<std::size_t> next = first;
+    std::vector<std::size_t> targets(edges.size());
+    for (const Edge& edge : edges) targets[next[edge.from]++] = edge.to;
+    std::vector<std::size_t> ready;
+    for (std::size_t n = 0; n < nodes; ++n) {
+      if (missing[n] == 0) ready.push_back(n);
+    }
+    std::size_t reached = 0;
+    while (!ready.empty()) {
+      const std::size_t node = ready.back();
+      ready.pop_back();
+      ++reached;
+      for (std::size_t i = first[node]; i < first[node + 1]; ++i) {
+        if (--missing[targets[i]] == 0) ready.push_back(targets[i]);
+      }
+    }
+    return reached;
   }
 
   const Recording& r_;
