@@ -14,6 +14,7 @@
 #include "mortar/invocation.h"
 #include "mortar/launch.h"
 #include "mortar/output.h"
+#include "mortar/trace_commands.h"
 #include "mortar/trace_report.h"
 #include "policy/view.h"
 #include "trace/chrome_trace.h"
@@ -150,7 +151,8 @@ int RecordTrace(const Record& options, const std::vector<std::string>& program) 
 }  // namespace
 
 void AddTrace(CLI::App& app, Invocation& invocation) {
-  auto* trace = app.add_subcommand("trace", "Record what programs do on the device");
+  auto* trace =
+      app.add_subcommand("trace", "Record what programs do on the device; show and keep recordings");
   trace->require_subcommand(1);
   auto* command = trace->add_subcommand("record", "Run a command and write a timeline of its programs");
   auto options = std::make_shared<Record>();
@@ -175,6 +177,8 @@ void AddTrace(CLI::App& app, Invocation& invocation) {
   command->callback([&invocation, options] {
     invocation.action = [&invocation, options] { return RecordTrace(*options, invocation.program); };
   });
+  AddTraceImport(*trace, invocation);
+  AddTraceShow(*trace, invocation, SoloReplay());
 }
 
 }  // namespace mortar::cli

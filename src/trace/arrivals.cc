@@ -1,5 +1,7 @@
 #include "trace/arrivals.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -9,6 +11,7 @@
 #include <memory>
 
 #include "base/random.h"
+#include "trace/arrivals_disb.h"
 
 namespace mortar::trace {
 namespace {
@@ -130,13 +133,34 @@ base::Result<ArrivalSpec> ParseArrivals(std::string_view text) {
   }
   if (kind == "periodic" || kind == "poisson") {
     spec.kind = kind == "periodic" ? ArrivalKind::kPeriodic : ArrivalKind::kPoisson;
+    if (rest.ends_with('%')) {
+      if (ParseNumber(rest.substr(0, rest.size() - 1), &spec.share) && spec.share > 0 && spec.share <= 1000) {
+        spec.share /= 100;
+        return spec;
+      }
+      return Error{Code::kInvalid,
+                   "arrivals '" + std::string(text.substr(0, 60)) +
+                       "': a part of the solo rate is between 0% and 1000%, as in poisson:50%"};
+    }
     const auto rate = ParseRate(rest);
     if (!rate) return rate.error();
     spec.rate = *rate;
     return spec;
   }
   return Error{Code::kInvalid, "arrivals '" + std::string(text.substr(0, 60)) +
-                                   "': one of back-to-back, periodic:20/s, poisson:20/s, file:PATH"};
+                                   "': one of back-to-back, periodic:20/s, poisson:20/s, poisson:50%, "
+                                   "file:PATH"};
+}
+
+base::Result<ArrivalSpec> ResolveArrivals(ArrivalSpec spec, double solo_rate) {
+  if (spec.share == 0) return spec;
+  if (!(solo_rate > 0) || !std::isfinite(solo_rate)) {
+    return Error{Code::kInvalid,
+                 "arrivals at a part of the solo rate: that rate is not known; give one, as 20/s"};
+  }
+  spec.rate = spec.share * solo_rate;
+  spec.share = 0;
+  return spec;
 }
 
 base::Result<std::vector<double>> ParseArrivalFile(std::string_view text, const std::string& name) {
@@ -168,7 +192,9 @@ base::Result<std::vector<double>> ParseArrivalFile(std::string_view text, const 
   return instants;
 }
 
-base::Result<std::vector<double>> ReadArrivalFile(const std::string& path) {
+namespace {
+
+base::Result<std::string> ReadText(const std::string& path) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
   if (file == nullptr) return base::SystemError("open " + path, errno);
   std::string text;
@@ -181,11 +207,44 @@ base::Result<std::vector<double>> ReadArrivalFile(const std::string& path) {
     if (got < buffer.size()) break;
   }
   if (std::ferror(file.get()) != 0) return base::SystemError("read " + path, errno);
-  return ParseArrivalFile(text, path);
+  return text;
+}
+
+// A recording, or the task of a mix, of the file that `path` names, possibly with #TASK behind it.
+base::Result<DisbTask> ReadArrivals(const std::string& path) {
+  std::string file = path;
+  std::string task;
+  if (const auto mark = path.rfind('#'); mark != std::string::npos && access(path.c_str(), F_OK) != 0) {
+    file = path.substr(0, mark);
+    task = path.substr(mark + 1);
+  }
+  const auto text = ReadText(file);
+  if (!text) return text.error();
+  if (IsDisb(*text)) {
+    const auto tasks = ParseDisb(*text, file);
+    if (!tasks) return tasks.error();
+    return ChooseDisbTask(*tasks, task, file);
+  }
+  auto instants = ParseArrivalFile(*text, file);
+  if (!instants) return instants.error();
+  DisbTask whole;
+  whole.spec.kind = ArrivalKind::kFile;
+  whole.instants = std::move(instants).value();
+  return whole;
+}
+
+}  // namespace
+
+base::Result<std::vector<double>> ReadArrivalFile(const std::string& path) {
+  auto read = ReadArrivals(path);
+  if (!read) return read.error();
+  if (read->spec.kind == ArrivalKind::kFile) return std::move(read->instants);
+  return Error{Code::kInvalid, "read " + path + ": task '" + read->id + "' lists no instants"};
 }
 
 base::Result<std::vector<double>> MakeArrivals(const ArrivalSpec& spec, double seconds, std::uint64_t seed,
                                                std::size_t limit) {
+  if (spec.share > 0) return ResolveArrivals(spec, 0).error();
   std::vector<double> instants;
   base::Random random(seed);
   switch (spec.kind) {
@@ -193,9 +252,11 @@ base::Result<std::vector<double>> MakeArrivals(const ArrivalSpec& spec, double s
       return Error{Code::kInvalid,
                    "back-to-back arrivals follow the service, they have no instants of their own"};
     case ArrivalKind::kFile: {
-      auto recorded = ReadArrivalFile(spec.path);
-      if (!recorded) return recorded;
-      instants = std::move(recorded).value();
+      auto recorded = ReadArrivals(spec.path);
+      if (!recorded) return recorded.error();
+      if (recorded->spec.kind != ArrivalKind::kFile)
+        return MakeArrivals(recorded->spec, seconds, seed, limit);
+      instants = std::move(recorded->instants);
       while (!instants.empty() && (instants.back() >= seconds || instants.size() > limit))
         instants.pop_back();
       return instants;

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "support/shared_data.h"
+#include "trace/arrivals_disb.h"
+
 namespace mortar::trace {
 namespace {
 
@@ -65,6 +68,75 @@ TEST(ArrivalsTest, BadLinesAreNamed) {
   EXPECT_FALSE(ParseArrivalFile("time\n", "f"));
   EXPECT_FALSE(ParseArrivalFile("1\n2023-13-40 00:00:00\n", "f"));
   EXPECT_FALSE(ReadArrivalFile("/nonexistent/arrivals"));
+}
+
+TEST(ArrivalsTest, PartsOfTheSoloRateWaitForIt) {
+  const auto spec = ParseArrivals("poisson:50%");
+  ASSERT_TRUE(spec) << spec.error().message;
+  EXPECT_DOUBLE_EQ(spec->share, 0.5);
+  EXPECT_FALSE(MakeArrivals(*spec, 1, 1));
+  EXPECT_FALSE(ResolveArrivals(*spec, 0));
+  const auto resolved = ResolveArrivals(*spec, 40);
+  ASSERT_TRUE(resolved);
+  EXPECT_DOUBLE_EQ(resolved->rate, 20);
+  EXPECT_EQ(MakeArrivals(*ResolveArrivals(*ParseArrivals("periodic:25%"), 8), 1.0, 1)->size(), 2u);
+  EXPECT_DOUBLE_EQ(ResolveArrivals(*ParseArrivals("periodic:3/s"), 0)->rate, 3);  // no share, nothing to do
+  for (const char* bad :
+       {"poisson:%", "poisson:0%", "poisson:-5%", "poisson:1001%", "poisson:x%", "poisson:50%/s"}) {
+    EXPECT_FALSE(ParseArrivals(bad)) << bad;
+  }
+}
+
+constexpr const char* kMix = R"({"time": 2, "tasks": [
+  {"id": "rt", "load": {"type": "trace", "trace": [250, 0, 1500]}},
+  {"id": "p", "load": {"type": "periodic", "frequency": 2}},
+  {"id": "be", "load": {"type": "continuous"}}]})";
+
+TEST(ArrivalsTest, MixesHoldTasks) {
+  const auto tasks = ParseDisb(kMix, "m");
+  ASSERT_TRUE(tasks) << tasks.error().message;
+  EXPECT_THAT(ChooseDisbTask(*tasks, "rt", "m")->instants, ElementsAre(0, 0.25, 1.5));
+  EXPECT_EQ(ChooseDisbTask(*tasks, "p", "m")->spec.kind, ArrivalKind::kPeriodic);
+  EXPECT_EQ(ChooseDisbTask(*tasks, "be", "m")->spec.kind, ArrivalKind::kBackToBack);
+  EXPECT_THAT(ChooseDisbTask(*tasks, "", "m").error().message, HasSubstr("file:m#TASK, of rt, p, be"));
+  EXPECT_THAT(ChooseDisbTask(*tasks, "x", "m").error().message, HasSubstr("no single task 'x'"));
+}
+
+TEST(ArrivalsTest, BadMixesAreNamed) {
+  const std::pair<const char*, const char*> kCases[] = {
+      {"{", "read m: "},
+      {"{\"a\":1}", "no list 'tasks'"},
+      {"{\"tasks\":[]}", "'tasks' is empty"},
+      {"{\"tasks\":[{}]}", "task 0: no 'load'"},
+      {"{\"tasks\":[{\"load\":{\"type\":\"x\"}}]}", "task 0: load type 'x'"},
+      {"{\"tasks\":[{\"load\":{\"type\":\"poisson\",\"frequency\":0}}]}",
+       "'frequency' is no positive number"},
+      {"{\"tasks\":[{\"load\":{\"type\":\"trace\",\"trace\":[1,-2]}}]}", "entry 1 of 'trace'"},
+      {"{\"tasks\":[{\"load\":{\"type\":\"trace\",\"trace\":[]}}]}", "'trace' is empty"},
+  };
+  for (const auto& [text, error] : kCases) {
+    const auto tasks = ParseDisb(text, "m");
+    ASSERT_FALSE(tasks) << text;
+    EXPECT_THAT(tasks.error().message, HasSubstr(error)) << text;
+  }
+}
+
+TEST(ArrivalsTest, SharedArrivalsRead) {
+  const auto root = test::SharedData();
+  if (!root) GTEST_SKIP() << test::kNoSharedData;
+  const std::string folder = *root + "/arrivals";
+  const auto azure = ReadArrivalFile(folder + "/azure/AzureLLMInferenceTrace_conv.csv");
+  ASSERT_TRUE(azure) << azure.error().message;
+  EXPECT_EQ(azure->size(), 19366u);
+  const auto real = ReadArrivalFile(folder + "/disb/REAL.json#vgg19_rt");
+  ASSERT_TRUE(real) << real.error().message;
+  EXPECT_EQ(real->size(), 560u);
+  EXPECT_DOUBLE_EQ(real->front(), 0.009);
+  const auto poisson = MakeArrivals(*ParseArrivals("file:" + folder + "/disb/E.json#resnet152_rt"), 100, 1);
+  ASSERT_TRUE(poisson) << poisson.error().message;
+  EXPECT_NEAR(static_cast<double>(poisson->size()), 2000, 200);  // 20/s; four and a half standard deviations
+  EXPECT_FALSE(MakeArrivals(*ParseArrivals("file:" + folder + "/disb/A.json#resnet152_be"), 1, 1));
+  EXPECT_EQ(MakeArrivals(*ParseArrivals("file:" + folder + "/disb/A.json"), 1, 1)->size(), 100u);
 }
 
 TEST(ArrivalsTest, RatesByWindowCountRequests) {

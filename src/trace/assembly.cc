@@ -6,6 +6,8 @@
 #include <tuple>
 #include <utility>
 
+#include "trace/check_recording.h"
+
 namespace mortar::trace {
 namespace {
 
@@ -56,7 +58,7 @@ class Builder {
 
  private:
   base::Status CheckKernels() const;
-  base::Status CheckClock() const;
+  base::Status CheckClock();
   base::Status Pair();
   void FindResolution();
   void KeepCalls();
@@ -83,6 +85,8 @@ class Builder {
   std::vector<Index> final_call_;       // of each seen call; kNone
   std::vector<Index> final_thread_;     // of each seen thread; kNone
   std::vector<std::uint32_t> op_line_;  // by final operation
+  std::int64_t first_ns_ = 0;           // of all operations and calls seen
+  std::int64_t last_ns_ = 0;
 };
 
 base::Status Builder::CheckKernels() const {
@@ -95,7 +99,7 @@ base::Status Builder::CheckKernels() const {
 }
 
 // Without what happened, the file would be silent for so long.
-base::Status Builder::CheckClock() const {
+base::Status Builder::CheckClock() {
   struct Event {
     std::int64_t start_ns, end_ns;
     std::uint32_t line;
@@ -121,6 +125,8 @@ base::Status Builder::CheckClock() const {
     }
     reached = std::max(reached, event.end_ns);
   }
+  first_ns_ = events.front().start_ns;
+  last_ns_ = reached;
   return {};
 }
 
@@ -430,7 +436,13 @@ void Builder::BuildRequests() {
   std::stable_sort(steps.begin(), steps.end(),
                    [](const SeenStep& x, const SeenStep& y) { return x.start_ns < y.start_ns; });
   std::uint64_t overlapping = 0;
+  std::uint64_t outside = 0;
   for (const SeenStep& step : steps) {
+    if (step.start_ns < first_ns_ - kClockJumpNs ||
+        step.start_ns + step.duration_ns > last_ns_ + kClockJumpNs) {
+      ++outside;
+      continue;
+    }
     if (!out.requests.empty() && step.start_ns + kRoundingNs < out.requests.back().end_ns) {
       ++overlapping;
       continue;
@@ -441,6 +453,7 @@ void Builder::BuildRequests() {
         {step.start_ns, step.start_ns + step.duration_ns, step.number, final_thread_[step.thread]});
   }
   a_.AddNote("profiler steps that overlap earlier ones", overlapping, true);
+  a_.AddNote("profiler steps far from everything else", outside, true);
   for (HostCall& call : out.calls) {
     const auto next = std::upper_bound(out.requests.begin(), out.requests.end(), call.start_ns,
                                        [](std::int64_t t, const Request& r) { return t < r.start_ns; });
@@ -501,6 +514,8 @@ base::Result<Recording> Builder::Build() {
   FindDependencies(&a_);
   FindHandOvers(&a_);
   FindDelays(&a_);
+  // Clocks that disagree can make calls and operations wait for each other in a circle.
+  if (const auto status = CheckRecording(a_.out); !status.ok()) return Bad(0, status.error().message);
   return std::move(a_.out);
 }
 

@@ -43,7 +43,11 @@ class WaitFinder {
   Index LastEndedBy(Index stream, std::int64_t instant, Index limit) const;
   Index NewestEndedBy(std::int64_t instant) const;
   bool MarkAt(const SeenSync& sync, Index* op) const;
-  void Add(Index op) { out_.waited.push_back(op); }
+  // Nobody waits for what is submitted later: clocks that disagree can make it look so.
+  void Add(Index call, Index op) {
+    const Index by = out_.ops[op].call;
+    if (by == kNone || out_.calls[by].start_ns <= out_.calls[call].start_ns) out_.waited.push_back(op);
+  }
   std::int64_t Latest(const HostCall& call) const { return call.end_ns() + a_.tolerance_ns; }
 
   Assembly& a_;
@@ -111,24 +115,25 @@ void WaitFinder::WaitForDevice(Index call) {
 void WaitFinder::WaitForStream(Index call, Index stream) {
   if (stream == kNone || submitted_[stream] == 0) return;
   const Index op = a_.OpIndexAt(stream, submitted_[stream] - 1);
-  if (out_.ops[op].end_ns() <= Latest(out_.calls[call])) return Add(op);
+  if (out_.ops[op].end_ns() <= Latest(out_.calls[call])) return Add(call, op);
   // It returned before all that was submitted had ended: it was for less.
   const Index earlier = LastEndedBy(stream, Latest(out_.calls[call]), submitted_[stream]);
-  if (earlier != kNone) Add(earlier);
+  if (earlier != kNone) Add(call, earlier);
 }
 
-// The stream that the thread used last, unless the wait is better explained by another one's end.
+// The stream that the thread used last, unless a wait that blocked is better explained by another one's end.
 Index WaitFinder::GuessStream(const HostCall& call, Index thread) const {
   const auto newest = [&](Index stream) { return a_.OpAt(stream, submitted_[stream] - 1).end_ns(); };
   const Index own = last_op_[thread] == kNone ? kNone : out_.ops[last_op_[thread]].stream;
   const bool fits = own != kNone && newest(own) <= Latest(call);
-  if (fits && (newest(own) > call.start_ns || call.duration_ns < kBlockedNs)) return own;
+  if (fits && call.duration_ns < kBlockedNs) return own;
   Index best = kNone;
   const auto streams = std::min(static_cast<Index>(out_.streams.size()), kStreamsTried);
   for (Index s = 0; s < streams; ++s) {
     if (submitted_[s] == 0 || newest(s) <= call.start_ns || newest(s) > Latest(call)) continue;
     if (best == kNone || newest(s) > newest(best)) best = s;
   }
+  if (fits && best != kNone && newest(own) + a_.tolerance_ns >= newest(best)) return own;
   if (best != kNone || own != kNone) return best != kNone ? best : own;
   const Index op = NewestEndedBy(Latest(call));
   return op == kNone ? kNone : out_.ops[op].stream;
@@ -150,7 +155,7 @@ void WaitFinder::WaitForEvent(Index call) {
   const HostCall& wait = out_.calls[call];
   const SeenSync* sync = FindSync(a_, a_.correlations[call]);
   Index best = kNone;
-  if (sync != nullptr && MarkAt(*sync, &best)) return Add(best);
+  if (sync != nullptr && MarkAt(*sync, &best)) return Add(call, best);
   for (std::size_t back = 0; back < std::min(records_.size(), kMarksBack); ++back) {
     const Index op = a_.marks[records_[records_.size() - 1 - back]].op;
     const std::int64_t end = out_.ops[op].end_ns();
@@ -159,7 +164,7 @@ void WaitFinder::WaitForEvent(Index call) {
     if (end > wait.start_ns) break;  // it explains why the call waited
   }
   if (best == kNone && records_.empty()) best = NewestEndedBy(Latest(wait));
-  if (best != kNone) Add(best);
+  if (best != kNone) Add(call, best);
 }
 
 // Memory is freed once the device has come to rest, if the driver cannot tell who uses it.
@@ -175,7 +180,7 @@ void WaitFinder::WaitForRelease(Index call) {
     held_up = held_up || end > release.start_ns;
   }
   for (Index s = 0; s < streams && held_up; ++s) {
-    if (submitted_[s] > 0) Add(a_.OpIndexAt(s, submitted_[s] - 1));
+    if (submitted_[s] > 0) Add(call, a_.OpIndexAt(s, submitted_[s] - 1));
   }
 }
 
@@ -194,7 +199,7 @@ void WaitFinder::WaitForCopy(Index call) {
       copy.end_ns() >= op.start_ns + op.duration_ns / 2 && copy.end_ns() + early >= op.end_ns();
   if (!may_wait || !covers) return;
   copy.kind = CallKind::kSyncCopy;
-  Add(own);
+  Add(call, own);
 }
 
 void WaitFinder::WaitForRoom(Index call) {
@@ -205,7 +210,7 @@ void WaitFinder::WaitForRoom(Index call) {
   const Index done = LastEndedBy(stream, launch.start_ns, place);
   if (place - (done == kNone ? 0 : a_.rank[done] + 1) < kFullQueue) return;
   const Index freed = LastEndedBy(stream, launch.end_ns(), place);
-  if (freed != kNone && out_.ops[freed].end_ns() > launch.start_ns) Add(freed);
+  if (freed != kNone && out_.ops[freed].end_ns() > launch.start_ns) Add(call, freed);
 }
 
 void WaitFinder::Find(Index call) {

@@ -119,10 +119,12 @@ simdjson::error_code ReadArgument(std::string_view key, json::value value, Chrom
   if (key == "shared memory") {
     const std::int64_t bytes = Integer(value.raw_json_token());
     if (bytes > 0) event->shape.shared_bytes = static_cast<std::uint64_t>(bytes);
-  } else if (key == "submitted_before_us" || key == "drawn_late_us") {
+  } else if (key.ends_with("_us")) {
     std::int64_t ns = 0;
     if (!ParseMicroseconds(Trimmed(value.raw_json_token()), &ns)) return simdjson::SUCCESS;
-    (key == "drawn_late_us" ? event->drawn_late_ns : event->submitted_before_ns) = ns;
+    if (key == "submitted_before_us") event->submitted_before_ns = ns;
+    if (key == "drawn_late_us") event->drawn_late_ns = ns;
+    if (key == "drawn_short_us") event->drawn_short_ns = ns;
   } else if (key == "time") {
     event->measured = Trimmed(value.raw_json_token()) != "predicted";
     event->predicted_seen = true;
@@ -244,7 +246,8 @@ std::vector<std::pair<std::int64_t, std::string>> ParseDeviceProperties(std::str
 }
 
 bool ParseMicroseconds(std::string_view text, std::int64_t* ns) {
-  constexpr std::int64_t kMost = 9'000'000'000'000'000;  // µs; in ns still within 64 bits
+  constexpr std::int64_t kMost =
+      4'000'000'000'000'000;  // µs, as after 1970 until 2096; sums of two fit in ns
   if (text.empty()) return false;
   const bool negative = text.front() == '-';
   std::size_t i = negative ? 1 : 0;

@@ -55,6 +55,7 @@ struct ChromeEvent {
   std::int64_t wait_on_record = kMissing;       // correlation of the call that recorded the event
   std::int64_t submitted_before_ns = kMissing;  // `mortar trace record`
   std::int64_t drawn_late_ns = 0;               // likewise
+  std::int64_t drawn_short_ns = 0;              // likewise: ends so much later
   model::LaunchShape shape;
 };
 

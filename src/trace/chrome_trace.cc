@@ -14,7 +14,6 @@ namespace mortar::trace {
 namespace {
 
 constexpr std::size_t kFlushAt = 1 << 16;
-constexpr std::int64_t kWorthSayingNs = 1000;       // chosen: less is the clocks' own jitter
 constexpr std::int64_t kAboveAllPids = 10'000'000;  // Linux gives no process a higher number than 4,194,304
 
 enum class Track : std::uint8_t { kRequests, kHost, kGate, kDevice, kGaps };  // in the order shown
@@ -297,8 +296,9 @@ void Writer::WriteKernel(const Event& event, const Kernel& kernel) {
   TextArgument("time", kernel.measured ? "measured" : "predicted");
   if (kernel.predicted_ns > 0) Argument("predicted_us", kernel.predicted_ns);
   if (kernel.submitted) Argument("submitted_before_us", kernel.begin_ns - kernel.submitted_ns);
-  if (event.at_ns - kernel.begin_ns >= kWorthSayingNs)
-    Argument("drawn_late_us", event.at_ns - kernel.begin_ns);
+  // Exact, so that the recording can be read back from here.
+  if (event.at_ns != kernel.begin_ns) Argument("drawn_late_us", event.at_ns - kernel.begin_ns);
+  if (event.end_ns != kernel.end_ns) Argument("drawn_short_us", kernel.end_ns - event.end_ns);
   text_ += "}}";
 }
 

@@ -84,12 +84,10 @@ Step Scan(const char* text, std::size_t size, Nesting* nesting) {
       nesting->objects = nesting->objects << 1 | (c == '{' ? 1U : 0U);
       ++nesting->depth;
     } else {
+      nesting->scanned = i;
       if (((nesting->objects & 1) != 0) != (c == '}')) return Step::kMismatch;
       nesting->objects >>= 1;
-      if (--nesting->depth == 0) {
-        nesting->scanned = i;
-        return Step::kDone;
-      }
+      if (--nesting->depth == 0) return Step::kDone;
     }
   }
   nesting->scanned = i;

@@ -12,6 +12,7 @@ using base::Code;
 using base::Error;
 
 constexpr std::int64_t kLongestNs = std::int64_t{600} * 1'000'000'000;
+constexpr std::int64_t kLongestSumNs = std::int64_t{7} * 24 * 3600 * 1'000'000'000;
 
 std::string_view TakeLine(std::string_view* text) {
   const auto end = text->find('\n');
@@ -86,7 +87,7 @@ base::Result<Recording> ParseKernelList(std::string_view text, const std::string
     const std::string_view row = TakeLine(&text);
     if (row.empty()) continue;
     Op op;
-    if (!ReadLine(row, columns, &kernel, &op.duration_ns)) {
+    if (!ReadLine(row, columns, &kernel, &op.duration_ns) || out.end_ns + op.duration_ns > kLongestSumNs) {
       return Error{Code::kInvalid, "read " + name + ":" + std::to_string(line) + ": '" +
                                        std::string(row.substr(0, 80)) +
                                        "' is no kernel with a duration in nanoseconds"};

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <limits>
-#include <set>
+#include <tuple>
 #include <utility>
 
 namespace mortar::trace {
@@ -13,6 +13,8 @@ using base::Error;
 
 // Instants of a timeline are drawn off their true place by less, where it says nothing.
 constexpr std::int64_t kDrawnOffNs = 1100;
+constexpr std::int64_t kLongestNs =
+    std::int64_t{24} * 3600 * 1'000'000'000;  // what differs by more is damaged
 
 std::string_view Before(std::string_view text, std::string_view mark) {
   return text.substr(0, text.rfind(mark));
@@ -23,7 +25,27 @@ std::string_view Behind(std::string_view text, std::string_view mark) {
   return place == std::string_view::npos ? std::string_view() : text.substr(place + mark.size());
 }
 
+// The OpenCL layer's names for what is no kernel.
+void SetKind(std::string_view name, SeenOp* op) {
+  constexpr std::tuple<std::string_view, OpKind, CopyPath> kKinds[] = {
+      {"read buffer", OpKind::kCopy, CopyPath::kDeviceToHost},
+      {"write buffer", OpKind::kCopy, CopyPath::kHostToDevice},
+      {"copy buffer", OpKind::kCopy, CopyPath::kDeviceToDevice},
+      {"map buffer", OpKind::kCopy, CopyPath::kUnsaid},
+      {"unmap", OpKind::kCopy, CopyPath::kUnsaid},
+      {"fill buffer", OpKind::kSet, CopyPath::kUnsaid}};
+  for (const auto& [known, kind, path] : kKinds) {
+    if (name != known) continue;
+    op->kind = kind;
+    op->path = path;
+  }
+}
+
+bool Near(std::int64_t difference_ns) { return difference_ns >= -kLongestNs && difference_ns <= kLongestNs; }
+
 bool HasTimes(const ChromeEvent& event) {
+  if (!Near(event.drawn_late_ns) || !Near(event.drawn_short_ns)) return false;
+  if (event.submitted_before_ns != kMissing && !Near(event.submitted_before_ns)) return false;
   return !event.bad_time && event.ts_ns != kMissing && (event.dur_ns == kMissing || event.dur_ns >= 0);
 }
 
@@ -49,7 +71,8 @@ base::Status LiveTrace::AddKernel(const ChromeEvent& event) {
   if (!HasTimes(event)) return {};
   Op& op = ProgramOf(event.pid).ops.emplace_back();
   op.start_ns = event.ts_ns - event.drawn_late_ns;
-  op.duration_ns = std::max<std::int64_t>(event.dur_ns, 0) + event.drawn_late_ns;
+  op.duration_ns = std::max<std::int64_t>(
+      std::max<std::int64_t>(event.dur_ns, 0) + event.drawn_late_ns + event.drawn_short_ns, 0);
   if (event.submitted_before_ns != kMissing) op.submitted_ns = op.start_ns - event.submitted_before_ns;
   op.name = event.name.starts_with("fill: ") ? event.name.substr(6) : event.name;
   op.measured = event.measured;
@@ -153,6 +176,7 @@ Seen LiveTrace::ToSeen(Program& program) {
     op.start_ns = from.measured ? from.start_ns : std::max(from.start_ns, free_at);
     op.duration_ns = from.duration_ns;
     op.name = seen.op_names.Of(from.name);
+    SetKind(from.name, &op);
     free_at = std::max(free_at, op.start_ns + op.duration_ns);
     predicted += from.measured ? 0 : 1;
     if (from.submitted_ns == kMissing) continue;

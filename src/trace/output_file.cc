@@ -19,9 +19,9 @@ gzFile File(void* file) { return static_cast<gzFile>(file); }
 
 }  // namespace
 
-base::Result<std::unique_ptr<OutputFile>> OutputFile::Create(const std::string& path) {
-  const bool compressed = path.ends_with(".json.gz");
-  if (!compressed && !path.ends_with(".json")) {
+base::Result<std::unique_ptr<OutputFile>> OutputFile::Create(const std::string& path, Kind kind) {
+  const bool compressed = kind == Kind::kTimeline && path.ends_with(".json.gz");
+  if (kind == Kind::kTimeline && !compressed && !path.ends_with(".json")) {
     return base::Error{base::Code::kInvalid,
                        "write " + path + ": the name of a timeline ends in .json or .json.gz"};
   }

@@ -1,9 +1,10 @@
-// A file that is there whole or not at all: written under another name beside it, compressed if its name ends
-// in .gz, and renamed into place.
+// A file that is there whole or not at all: written under another name beside it, a timeline compressed if
+// its name ends in .gz, and renamed into place.
 //
 // One owner. Destroyed before Commit, it leaves nothing behind.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -21,8 +22,12 @@ class TextSink {
 
 class OutputFile : public TextSink {
  public:
-  // Errors: kInvalid (the name ends neither in .json nor in .json.gz), kNotFound, kDenied, kFull, kSystem.
-  static base::Result<std::unique_ptr<OutputFile>> Create(const std::string& path);
+  enum class Kind : std::uint8_t { kTimeline, kPlain };
+
+  // Errors: kInvalid (a timeline whose name ends neither in .json nor in .json.gz), kNotFound, kDenied,
+  // kFull, kSystem.
+  static base::Result<std::unique_ptr<OutputFile>> Create(const std::string& path,
+                                                          Kind kind = Kind::kTimeline);
   ~OutputFile() override;
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;

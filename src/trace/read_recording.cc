@@ -10,13 +10,14 @@
 
 #include "trace/kernel_list.h"
 #include "trace/live_trace.h"
+#include "trace/mtr.h"
 #include "trace/spool.h"
 
 namespace mortar::trace {
 namespace {
 
 constexpr std::size_t kGlance = 4096;
-constexpr std::size_t kLargestList = std::size_t{256} << 20;
+constexpr std::size_t kLargestWhole = std::size_t{1} << 30;  // of what is not read as a stream
 
 // A source of which the beginning has been looked at.
 class Glanced : public ByteSource {
@@ -67,10 +68,11 @@ base::Result<Recording> ReadRecording(std::unique_ptr<ByteSource> source, const 
   const auto beginning = glanced.Glance();
   if (!beginning) return beginning.error();
   if (IsSpool(*beginning)) return ReadSpoolFile(glanced.name(), options);
-  if (!IsKernelList(*beginning)) return ReadChromeTrace(glanced, options);
-  const auto text = ReadAll(glanced, kLargestList);
+  const bool mtr = IsMtr(*beginning);
+  if (!mtr && !IsKernelList(*beginning)) return ReadChromeTrace(glanced, options);
+  const auto text = ReadAll(glanced, kLargestWhole);
   if (!text) return text.error();
-  return ParseKernelList(*text, glanced.name());
+  return mtr ? DecodeMtr(*text, glanced.name()) : ParseKernelList(*text, glanced.name());
 }
 
 base::Result<Recording> ReadRecording(const std::string& path, const ReadOptions& options) {

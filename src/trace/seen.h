@@ -2,7 +2,7 @@
 // it.
 //
 // Plain data; instants are nanoseconds on the file's own clock. Nothing is paired, ordered or checked yet but
-// that instants lie within ±kFarthestNs and lengths within 0…kFarthestNs.
+// that instants lie within ±kFarthestNs and lengths within 0…kFarthestNs (ParseMicroseconds sees to it).
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@
 
 namespace mortar::trace {
 
-inline constexpr std::int64_t kFarthestNs = std::int64_t{1} << 62;
+inline constexpr std::int64_t kFarthestNs = 4'000'000'000'000'000'000;
 inline constexpr std::int64_t kNoCorrelation = INT64_MIN;
 inline constexpr Index kMostStreams = 4096;   // chosen: PyTorch has 32 a device and priority
 inline constexpr Index kMostThreads = 65536;  // chosen: beyond it numbers are no threads'
