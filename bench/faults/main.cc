@@ -30,6 +30,7 @@ without Mortar runs beside them: a stall that it suffers too is the machine's. S
   large                      SIGKILL to a holder with 4 GiB of memory                               (a fiftieth)
   core                       a holder of 512 MiB dumps core                                         (a fiftieth)
   bytes                      random bytes of the board overwritten                                  (a tenth)
+  none                       nothing: how long a filler is held by a living holder, by right        (a tenth)
 
 Figures: survivor_max_stall_ms and control_max_stall_ms (longest standstill of any in a window of 60 ms from the fault
 on, however long it lasted), worst_excess_ms (largest difference of the two in one window), over_50ms (windows where it
@@ -51,6 +52,7 @@ std::vector<Scenario> AllScenarios(int kills) {
   }
   for (const auto& [name, role] : roles)
     all.push_back({"stop-" + name, PolicyId::kFill, role, Fault::kStop, tenth});
+  all.push_back({"none", PolicyId::kFill, Role::kClaimant, Fault::kNone, tenth});
   all.push_back({"large", PolicyId::kFill, Role::kHolder, Fault::kKill, fiftieth, std::size_t{4} << 30});
   all.push_back({"core", PolicyId::kFill, Role::kHolder, Fault::kCore, fiftieth, std::size_t{512} << 20});
   all.push_back({"bytes", PolicyId::kFill, Role::kHolder, Fault::kBytes, tenth});

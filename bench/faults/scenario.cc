@@ -157,6 +157,8 @@ void Overwrite(board::Board& board, base::Random& random) {
 
 void Field::Inject() {
   switch (scenario_.fault) {
+    case Fault::kNone:
+      break;
     case Fault::kKill:
       victim_.Signal(SIGKILL);
       break;

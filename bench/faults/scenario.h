@@ -12,7 +12,7 @@
 namespace mortar::faults {
 
 enum class Role { kHolder, kWaiter, kClaimant };
-enum class Fault { kKill, kStop, kCore, kBytes };
+enum class Fault { kNone, kKill, kStop, kCore, kBytes };
 
 struct Scenario {
   std::string name;

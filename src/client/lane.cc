@@ -70,18 +70,21 @@ Ticket Lane::BeforeSubmit(const Launch& launch) {
 }
 
 Ticket Lane::Submit(const Launch& launch) {
+  // The one object returned, so that it is built in the caller's memory: a copy after Publish, in wider
+  // pieces than it was written in, would wait until the lane's line has come back from whoever polls it (100
+  // ns).
+  Ticket ticket;
   board::Board& board = session_.board();
   // Pairs with Bump: settings announced by this version are visible.
   if (board.header().version.load(std::memory_order_acquire) != watch_.version) [[unlikely]]
     Refresh();
   if (session_.lost()) [[unlikely]]
-    return {};
+    return ticket;
   predict::Kernel* kernel = launch.kernel;
   predict::Submission submission{.kernel = kernel,
                                  .stream = launch.stream,
                                  .ordered = launch.ordered,
                                  .offline = watch_.settings.policy == model::PolicyId::kFikit};
-  Ticket ticket;
   std::int64_t until = 0;
   bool filled = false;
   if (watch_.rivals && launch.gated && !watch_.settings.off) {

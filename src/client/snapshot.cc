@@ -99,7 +99,7 @@ void TakeSnapshot(const board::Board& board, const Watch& watch, int own, int pr
     peer.priority =
         static_cast<int>(std::min<std::uint32_t>(slot.priority.load(kRelaxed), model::kLowestPriority));
     peer.idle_after_ns =
-        std::clamp<std::int64_t>(slot.idle_after_ns.load(kRelaxed), 1'000'000, policy::kStandstillNs);
+        std::clamp<std::int64_t>(slot.idle_after_ns.load(kRelaxed), 1'000'000, policy::kIdleAfterAtMostNs);
     bool first = true;
     for (std::uint32_t lanes = slot.lanes_used.load(kRelaxed) & 0xff; lanes != 0; lanes &= lanes - 1) {
       policy::LaneNews lane;

@@ -32,7 +32,7 @@ void World::BuildView(std::uint32_t asker, Ns now) {
     peer = policy::Peer{};
     peer.slot = static_cast<int>(i);
     peer.priority = c.spec->priority;
-    peer.idle_after_ns = std::clamp<Ns>(c.idle_after, 1'000'000, policy::kStandstillNs);
+    peer.idle_after_ns = std::clamp<Ns>(c.idle_after, 1'000'000, policy::kIdleAfterAtMostNs);
     bool first = true;
     for (const auto& owned : c.lanes) {
       const LaneState& lane = *owned;
