@@ -28,7 +28,7 @@ struct Queued {
   const Op* op = nullptr;
   Ns arrival_ns = 0;
   predict::Kernel* sampled = nullptr;  // its device time is to be read back
-  Ns sampled_ns = 0;                   // 0: as it ran; else what to report (a graph's sum)
+  bool begins_graph = false;           // the first of several of one launch
   std::uint32_t launch = kNone;
   std::uint32_t thread = 0;
   Ns submitted_ns = 0;

@@ -198,7 +198,7 @@ void World::Pass(ThreadData& t, const Step& step, Ns now, Ns until, bool through
     const Queued queued{&op,
                         now + op.latency_ns,
                         sample && last ? kernel : nullptr,
-                        step.op_count == 1 ? 0 : c.spec->program->launches[step.launch].device_ns,
+                        i == 0 && step.op_count > 1,
                         step.launch,
                         t.index,
                         now};

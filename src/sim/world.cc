@@ -82,6 +82,7 @@ void World::AddClient(std::uint32_t number, std::uint32_t first_actor) {
   c.spec = &spec_.clients[number];
   const Program& p = *c.spec->program;
   c.kernels = std::make_unique<predict::KernelTable>();
+  c.graph_began.assign(p.launches.size(), 0);
   for (std::size_t i = 0; i < p.launches.size(); ++i) {
     predict::Kernel* kernel = c.kernels->FindOrAdd(p.launches[i].id, p.launches[i].name);
     c.by_launch.push_back(kernel);
@@ -139,6 +140,7 @@ void World::OnStart(std::uint32_t tag, const Queued& queued, Ns ready, Ns start,
   if (spec_.policy != Policy::kTimeslice && spec_.device.kind != DeviceKind::kSliced)
     stream.running_end = end;
   if (keeper_ != nullptr && number == 0) KeepStart(c, tag_stream_[tag], queued, ready, start);
+  if (queued.begins_graph) c.graph_began[queued.launch] = start;
   if (!stream.watched) return;
   for (std::uint32_t i = 0; i < c.thread_count; ++i) {
     ThreadData& t = thread(c, i);
@@ -178,8 +180,9 @@ void World::OnDone(std::uint32_t tag, const Queued& queued, Ns start, Ns end) {
     }
   }
   if (queued.sampled != nullptr) {
-    c.kernels->AddSample(*queued.sampled, queued.sampled_ns != 0 ? queued.sampled_ns : end - start,
-                         spec_.record_offline);
+    // A graph is timed from the start of its first operation.
+    const Ns began = c.graph_began[queued.launch];
+    c.kernels->AddSample(*queued.sampled, end - (began != 0 ? began : start), spec_.record_offline);
   }
   if (!live_) Changed(number, end);
   if (c.blocked_heads) {

@@ -84,6 +84,7 @@ struct ClientData {
   const Lap* lap = nullptr;
   std::unique_ptr<predict::KernelTable> kernels;
   std::vector<predict::Kernel*> by_launch;
+  std::vector<Ns> graph_began;  // by launch: start of the first of several operations
   std::vector<StreamData> streams;
   std::vector<std::unique_ptr<LaneState>> lanes;
   std::uint32_t first_thread = 0;
