@@ -9,7 +9,8 @@ Classes:
   record    puts an event into a stream: never held; tells later which submits a wait covered
   capture   opens or closes a capture
   resolve   hands out functions, kernels or names
-  context   makes or ends contexts, streams, modules; begin: the first call of a program
+  context   makes or ends contexts and streams; graph: makes what a graph launch launches
+  begin     the first call of a program
   plain     is none of Mortar's business: forwarded
 
 Submits are launch, transfer, order, callback and record.
@@ -30,7 +31,8 @@ RULES = (
               r"cuMemDiscardBatchAsync|cuMemMapArrayAsync|cuSignalExternalSemaphoresAsync|"
               r"cuWaitExternalSemaphoresAsync|cuGraphicsMapResources|cuGraphicsUnmapResources|cuGraphUpload|"
               r"cuMemAllocAsync|cuMemAllocFromPoolAsync|cuMemFreeAsync|cuStreamWaitEvent"),
-    ("wait", r"cuStreamSynchronize|cuEventSynchronize|cuCtxSynchronize"),
+    # Freeing memory waits for whatever may use it.
+    ("wait", r"cuStreamSynchronize|cuEventSynchronize|cuCtxSynchronize|cuMemFree"),
     ("poll", r"cuStreamQuery|cuEventQuery"),
     ("record", r"cuEventRecord|cuEventRecordWithFlags"),
     ("capture", r"cuStreamBeginCapture|cuStreamBeginCaptureToGraph|cuStreamEndCapture"),
@@ -39,7 +41,8 @@ RULES = (
     ("begin", r"cuInit"),
     ("context", r"cuCtxCreate|cuCtxDestroy|cuCtxDetach|cuDevicePrimaryCtx(Retain|Release|Reset)|"
                 r"cuStreamCreate|cuStreamCreateWithPriority|cuGreenCtxStreamCreate|cuStreamDestroy|"
-                r"cuGraphExecDestroy|cuEventDestroy|cuFuncSetBlockShape|cuFuncSetSharedSize"),
+                r"cuGreenCtxDestroy"),
+    ("graph", r"cuGraphInstantiate\w*"),
 )
 
 
@@ -69,7 +72,7 @@ def kind_of(base):
 def bytes_of(function):
     """A C++ expression of a transfer's size, from its parameters."""
     if (copy := function.parameter("pCopy")) is not None:
-        return f"BytesOf(*{copy})"
+        return f"BytesOf({copy})"
     if (count := function.parameter("ByteCount")) is not None:
         return count
     width = re.match(r"cuMemsetD(?:2D)?(\d+)", function.base)
@@ -98,7 +101,7 @@ def waits_of(function):
     if not asynchronous:
         return "kAlways", "nullptr"
     if function.parameter("pCopy"):
-        return "kIfPageable", "HostOf(*pCopy)"
+        return "kIfPageable", "HostOf(pCopy)"
     return "kIfPageable", "reinterpret_cast<const void*>(dst)"
 
 

@@ -103,12 +103,14 @@ def transfers_def(functions, types, version):
 
 
 def forwarders_def(functions, version):
-    out = heading("MORTAR_CUDA_FORWARD(symbol, index) for what is only forwarded, MORTAR_CUDA_LAZY(index) for all;"
-                  "\n// read by the assembler (forwarders.S).", version)
+    out = heading("MORTAR_CUDA_FORWARD(symbol, index) for what is only forwarded, MORTAR_CUDA_HANDLED(symbol) for the"
+                  "\n// rest, MORTAR_CUDA_LAZY(index) for all; read by the assembler (slots.S, entries.S).", version)
     for index, function in enumerate(functions):
         out += f"MORTAR_CUDA_LAZY({index})\n"
         if classes.class_of(function) == "plain":
             out += f"MORTAR_CUDA_FORWARD({function.name}, {index})\n"
+        else:
+            out += f"MORTAR_CUDA_HANDLED({function.name})\n"
     return out
 
 

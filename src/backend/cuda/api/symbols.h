@@ -34,6 +34,7 @@ enum class Class {
   kCapture,
   kResolve,
   kContext,
+  kGraph,
   kBegin
 };
 constexpr bool IsSubmit(Class c) { return c >= Class::kLaunch && c <= Class::kRecord; }
