@@ -43,6 +43,8 @@ endfunction()
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND NOT MORTAR_SANITIZE AND NOT CMAKE_BUILD_TYPE STREQUAL Debug)
   set(mortar_lto_compile -flto -ffat-lto-objects)
   set(mortar_lto_link -flto -flto-partition=one)
+  # Else the linker's plugin optimises every test and tool that such objects are linked into: most of the build's time.
+  string(APPEND CMAKE_EXE_LINKER_FLAGS " -fno-lto")
 endif()
 
 # mortar_library(NAME [LTO] [DEPS lib…]): sources of the current folder, and its tests, benchmarks and fuzz targets.

@@ -124,10 +124,10 @@ int Main(const std::vector<std::string>& words) {
     Invocation invocation;
     CLI::App app("Share one accelerator between programs by priority, without changing them.", "mortar");
     app.formatter(std::make_shared<Formatter>(invocation));
-    app.footer(kFooter);
     app.set_version_flag("--version", "mortar " MORTAR_VERSION);
     app.require_subcommand(1);
     AddAll(app, invocation);
+    app.footer(kFooter);  // after AddAll: subcommands would inherit it
     if (const int code = Parse(app, invocation, words); code != kDone || !invocation.action) return code;
     if (!invocation.directory.empty()) setenv("MORTAR_DIR", invocation.directory.c_str(), 1);
     return invocation.action();

@@ -91,12 +91,12 @@ int Plan(const PlanOptions& options) {
       return Refuse("--arrivals: " + status.error().message);
     }
   }
-  Print(options.json ? AnswerJson(*space, *request, answer) : AnswerText(*space, *request, options, answer));
   if (!options.html.empty()) {
     const auto status =
         WriteFile(options.html, plan::PlanHtml(*space, request->query, answer.plan, answer.probes));
     if (!status) return Refuse(status.error().message);
   }
+  Print(options.json ? AnswerJson(*space, *request, answer) : AnswerText(*space, *request, options, answer));
   return answer.plan.feasible || answer.kept ? kDone : kNonePlan;
 }
 

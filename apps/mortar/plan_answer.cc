@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "mortar/output.h"
@@ -43,15 +44,36 @@ std::string None(const PlanAnswer& answer) {
   return text;
 }
 
-std::string Binding(const PlanAnswer& answer, Problem problem) {
+// Relative standard error of a reading: root mean square over all that were paid; 0: exact.
+double MeanSpread(const std::vector<plan::Probe>& probes) {
+  double squares = 0;
+  int readings = 0;
+  for (const plan::Probe& probe : probes) {
+    const plan::Spread& spread = probe.measured.spread;
+    for (const double error : {spread.t_in, spread.p_in, spread.t_bg, spread.p_bg}) {
+      squares += error * error;
+      ++readings;
+    }
+  }
+  return readings > 0 ? std::sqrt(squares / readings) : 0;
+}
+
+// What a gain of the advice is counted in: the objective's unit.
+std::string GainText(double gain, const plan::Query& query) {
+  if (query.objective == plan::Objective::kEnergy) return fmt::format("{:.3g} J each", gain / 1000);
+  if (query.objective == plan::Objective::kHeadroom)
+    return fmt::format("{:.2g} points of head-room", 100 * gain);
+  if (query.problem == Problem::kInfer) return fmt::format("{:.3g} ms less latency", gain);
+  return fmt::format("{:.3g} {}", gain, UnitOf(query.problem));
+}
+
+std::string Binding(const PlanAnswer& answer, const plan::Query& query) {
   const plan::Advice& advice = answer.advice;
   std::string text = "binding    " + advice.binding;
   if (advice.used > 0) text += fmt::format(" ({:.0f} % used)", 100 * advice.used);
-  const std::string unit = problem == Problem::kInfer ? "ms less latency" : UnitOf(problem);
   const auto gain = [&](const char* what, const std::optional<double>& value) {
     if (!value) return;
-    text += *value > 1e-9 ? fmt::format("; one more {} buys {:.3g} {}", what, *value, unit)
-                          : fmt::format("; one more {} buys nothing", what);
+    text += fmt::format("; one more {} buys {}", what, *value > 1e-9 ? GainText(*value, query) : "nothing");
   };
   gain("watt", advice.per_watt);
   gain("millisecond", advice.per_ms);
@@ -65,7 +87,8 @@ std::string Served(const std::string& name, const plan::ServingReport& report, c
       report.requests > 0 ? 100.0 * static_cast<double>(report.missed) / static_cast<double>(report.requests)
                           : 0.0);
   if (query.problem != Problem::kInfer)
-    text += fmt::format(", {:.2f} minibatches/s", report.background_per_s);
+    text += fmt::format(", {:.2f} background {}/s", report.background_per_s,
+                        query.problem == Problem::kMultiInfer ? "batches" : "minibatches");
   return text + "\n";
 }
 
@@ -130,11 +153,12 @@ std::string AnswerText(const plan::Space& space, const PlanRequest& request, con
       text += fmt::format("energy     {:.3f} J each{}\n", outcome.energy_mj / 1000,
                           busy ? " (busy energy: the profile has no idle rows)" : " (idle draw included)");
     }
-    if (options.noise_sigma > 0) {
-      text += fmt::format("confidence each budget is kept at 99 % ({:.1f} % spread of the readings)\n",
-                          100 * options.noise_sigma);
+    if (const double spread = MeanSpread(answer.probes); spread > 0) {
+      text += fmt::format(
+          "confidence each budget is kept at 99 % (readings off by {:.1f} %, as their spread shows)\n",
+          100 * spread);
     }
-    text += Binding(answer, query.problem);
+    text += Binding(answer, query);
   }
   for (const ServedPlan& one : answer.served) text += Served(one.arrivals, one.report, query);
   for (const ServedPlan& one : answer.served) {
@@ -168,6 +192,10 @@ std::string AnswerJson(const plan::Space& space, const PlanRequest& request, con
   json["strategy"] = plan::StrategyName(request.strategy);
   json["exhaustive"] = answer.plan.exhaustive;
   json["profiling_seconds"] = answer.profiling_s;
+  if (answer.plan.feasible && answer.plan.outcome.energy_mj < plan::kNoLimit) {
+    json["energy_mj"] = answer.plan.outcome.energy_mj;
+    json["energy_is_busy"] = space.IdleWatts(answer.plan.mode) < 0;
+  }
   json["binding"] = answer.advice.binding;
   if (answer.advice.per_watt) json["gain_per_watt"] = *answer.advice.per_watt;
   if (answer.advice.per_ms) json["gain_per_ms"] = *answer.advice.per_ms;

@@ -111,6 +111,9 @@ base::Result<PlanRequest> ReadPlanOptions(const PlanOptions& options) {
   if (!(options.noise_sigma >= 0) || options.noise_sigma > 1) return Wrong("--noise-sigma: from 0 to 1");
   if (!options.keep.empty() && options.keep != "p99") return Wrong("--keep " + options.keep + ": p99");
   if (auto status = ReadArrivals(options, &request); !status) return status.error();
+  if (!query.infer.empty() && query.problem != plan::Problem::kDynamic && !(query.rate > 0)) {
+    return Wrong("--rate: an inference needs its arrival rate, as 60/s, or --arrivals with one");
+  }
   const bool simulates = options.verify || !options.keep.empty();
   if (simulates && (query.infer.empty() || query.problem == plan::Problem::kDynamic)) {
     return Wrong("--verify and --keep need an inference with one rate");

@@ -151,6 +151,10 @@ void AddSwitch(CLI::App& app, Invocation& invocation, bool off) {
   auto device = std::make_shared<std::string>();
   command->add_option("--device", *device, "Only this device's board")->type_name("DEVICE");
   AddDirectoryOption(*command, invocation);
+  command->footer(
+      off ? "Programs run on, side by side, as without Mortar; mortar on schedules them again.\n\n"
+            "Example:\n  mortar off"
+          : "Example:\n  mortar on --device 0000:3b:00.0");
   command->callback(
       [&invocation, device, off] { invocation.action = [device, off] { return Switch(off, *device); }; });
 }

@@ -108,9 +108,9 @@ Process* StartProcess() {
     fresh->options = *options;
     fresh->disabled = options->disabled;
   } else {
-    base::Log(options.error().message + "; this program runs unscheduled");
     const char* strict = getenv("MORTAR_STRICT");
     fresh->refuse = strict != nullptr && *strict != '\0' && *strict != '0';
+    base::Log(options.error().message + (fresh->refuse ? "" : "; this program runs unscheduled"));
     fresh->disabled = true;
   }
   ForkPage* page = MakeForkPage();

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "board/fill_word.h"
+#include "policy/lanes.h"
 #include "policy/policy.h"
 
 #if defined(__x86_64__)
@@ -14,9 +15,6 @@
 namespace mortar::client {
 namespace {
 
-constexpr std::int64_t kAssumedNs = 200'000;  // chosen: the in-flight bound
-constexpr std::int64_t kAssumedLeastNs = 20'000;
-constexpr std::int64_t kHalveEveryNs = 50'000'000;
 constexpr int kAnnounceTries = 3;
 
 inline void Pause() {
@@ -44,11 +42,6 @@ class FineTimer {
 
 }  // namespace
 
-std::int64_t AssumedLength(std::int64_t held_ns) {
-  const std::int64_t halvings = std::clamp<std::int64_t>(held_ns / kHalveEveryNs, 0, 10);
-  return std::max(kAssumedLeastNs, kAssumedNs >> halvings);
-}
-
 void BoardHost::Sleep(std::uint32_t version, std::int64_t until_ns) {
   const std::int64_t left = until_ns - board_.NowNs();
   if (left > kSpinNs) {
@@ -70,10 +63,18 @@ void Gate::GiveUp(std::uint64_t claimed, std::uint64_t previous) {
   board_.header().fill_until.compare_exchange_strong(claimed, previous);
 }
 
+void Gate::DrawBack(std::int64_t until_ns) {
+  std::uint64_t seen = board_.header().fill_until.load(std::memory_order_acquire);
+  board::FillWord claim = board::UnpackFill(seen);
+  if (claim.slot != slot_ || claim.until_ns <= until_ns) return;
+  claim.until_ns = until_ns;
+  board_.header().fill_until.compare_exchange_strong(seen, board::PackFill(claim));
+}
+
 void Gate::Announce(std::int64_t until_ns) {
   for (int i = 0; i < kAnnounceTries; ++i) {
     const std::uint64_t seen = board_.header().fill_until.load(std::memory_order_acquire);
-    const std::int64_t standing = CheckedClaim(board::UnpackFill(seen).until_ns, host_.NowNs());
+    const std::int64_t standing = policy::CheckedClaim(board::UnpackFill(seen).until_ns, host_.NowNs());
     std::uint64_t claimed = 0;
     if (standing >= until_ns || Claim(seen, until_ns, &claimed)) return;
   }
@@ -93,7 +94,7 @@ Admission Gate::Admit(Watch* watch, LaneWriter* lane, std::int64_t length_ns,
     policy::Ask ask;
     ask.priority = static_cast<int>(std::min<std::uint32_t>(own.priority.load(std::memory_order_relaxed), 9));
     ask.length_ns = length_ns;
-    ask.assumed_length_ns = AssumedLength(now - since);
+    ask.assumed_length_ns = policy::AssumedLength(now - since);
     ask.own_until_ns = in_flight_until->load(std::memory_order_relaxed);
     ask.waiting_since_ns = since;
     ask.served_ns = served;

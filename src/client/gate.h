@@ -43,6 +43,10 @@ class Gate {
   // advanced.
   Admission Admit(Watch* watch, LaneWriter* lane, std::int64_t length_ns,
                   std::atomic<std::int64_t>* in_flight_until);
+  // A wait told that the client's work in flight ends at `until_ns`: if the standing claim is its own and
+  // lies further ahead, it is drawn back to then. Without this, predictions that are too long add up from
+  // claim to claim.
+  void DrawBack(std::int64_t until_ns);
 
  private:
   // False: the claim was lost to another client.
@@ -69,9 +73,5 @@ class BoardHost : public Gate::Host {
  private:
   board::Board& board_;
 };
-
-// The length assumed of a kernel that was never timed: short enough to be tried now and then, shorter the
-// longer it has been held, so that it is tried in the end and then known.
-std::int64_t AssumedLength(std::int64_t held_ns);
 
 }  // namespace mortar::client

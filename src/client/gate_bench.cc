@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
-#include <x86intrin.h>
 
 #include <algorithm>
 #include <atomic>
@@ -71,6 +70,18 @@ void SteadyKernel(predict::KernelTable& kernels, predict::Kernel* kernel, std::i
 
 __attribute__((noinline)) void Empty(const void* a) { benchmark::DoNotOptimize(a); }
 
+// The counter, after all that stands before and before all that stands behind it.
+std::uint64_t CounterInOrder() {
+#if defined(__x86_64__)
+  unsigned core = 0;
+  const std::uint64_t counter = __rdtscp(&core);
+  _mm_lfence();
+  return counter;
+#else
+  return base::ReadCounter();  // in order by itself on AArch64
+#endif
+}
+
 // Times `call` alone, as a program would meet it: some work between calls, the timer's own cost included
 // (subtract BM_Gate_EmptyCall).
 template <typename Call>
@@ -81,11 +92,9 @@ void TimeCalls(benchmark::State& state, const base::ClockScale& clock, Call&& ca
     const std::uint64_t rest = base::ReadCounter() + 1500;
     while (base::ReadCounter() < rest) {
     }
-    _mm_lfence();
-    const std::uint64_t before = __rdtsc();
+    const std::uint64_t before = CounterInOrder();
     call();
-    unsigned core = 0;
-    const std::uint64_t after = __rdtscp(&core);
+    const std::uint64_t after = CounterInOrder();
     const auto ns = static_cast<double>(clock.ToNs(after) - clock.ToNs(before));
     state.SetIterationTime(ns * 1e-9);
     if (samples.size() < samples.capacity()) samples.push_back(ns);
@@ -170,14 +179,21 @@ void Decide(benchmark::State& state, bool fresh) {
   };
   write_all();
   Pin(0);
-  std::thread writer([&] {
-    Pin(1);
-    while (!stop.load(std::memory_order_relaxed)) {
-      if (turn.load(std::memory_order_acquire) % 2 == 0) continue;
-      write_all();
-      turn.fetch_add(1, std::memory_order_release);
-    }
-  });
+  std::thread writer;
+  if (fresh) {
+    writer = std::thread([&] {
+      Pin(1);
+      while (!stop.load(std::memory_order_relaxed)) {
+        if (turn.load(std::memory_order_acquire) % 2 == 0) {
+          // The two processors may be one core's: a loop without pauses would take half of it.
+          filler.session->host().Sleep(0, 0);
+          continue;
+        }
+        write_all();
+        turn.fetch_add(1, std::memory_order_release);
+      }
+    });
+  }
   policy::View view;
   std::uint64_t word = 0;
   const policy::Ask ask{.priority = 9, .length_ns = 144'000};
@@ -188,17 +204,17 @@ void Decide(benchmark::State& state, bool fresh) {
       while (turn.load(std::memory_order_acquire) % 2 != 0) {
       }
     }
-    const std::uint64_t before = base::ReadCounter();
+    const std::uint64_t before = CounterInOrder();
     TakeSnapshot(board, watch, own, 9, board.NowNs(), &view, &word);
     policy::Verdict verdict = policy::Decide(view, ask);
     benchmark::DoNotOptimize(verdict);
     const double seconds =
-        static_cast<double>(board.clock().ToNs(base::ReadCounter()) - board.clock().ToNs(before)) * 1e-9;
+        static_cast<double>(board.clock().ToNs(CounterInOrder()) - board.clock().ToNs(before)) * 1e-9;
     state.SetIterationTime(seconds);
     if (samples.size() < 1'000'000) samples.push_back(seconds * 1e9);
   }
   stop = true;
-  writer.join();
+  if (writer.joinable()) writer.join();
   std::sort(samples.begin(), samples.end());
   state.counters["median_ns"] = samples[samples.size() / 2];
   state.counters["p99_ns"] = samples[samples.size() * 99 / 100];

@@ -383,6 +383,19 @@ TEST_F(GateTest, EverythingOfASilentHolderExpires) {
   }
 }
 
+TEST_F(GateTest, OwnClaimIsDrawnBackOthersAreNot) {
+  Admit(300 * kUs);
+  gate.DrawBack(kStart + 64 * kUs);
+  EXPECT_EQ(Claimed().until_ns, kStart + 64 * kUs);
+  EXPECT_EQ(Claimed().slot, own.index());
+  gate.DrawBack(kStart + 100 * kUs);
+  EXPECT_EQ(Claimed().until_ns, kStart + 64 * kUs) << "it is never put off";
+  const std::uint64_t others = board::PackFill({other.index(), 9, kStart + 300 * kUs});
+  own.board().header().fill_until.store(others);
+  gate.DrawBack(kStart);
+  EXPECT_EQ(own.board().header().fill_until.load(), others);
+}
+
 // A claim that a dead filler left behind, or bytes that never were one, must not stop the others.
 TEST_F(GateTest, ClaimsExpire) {
   const std::int64_t ahead[] = {-kMs, 0, kMs, 50 * kMs, 99 * kMs, 1'000 * kMs, 9'000 * kMs, 20'000 * kMs};
@@ -399,12 +412,6 @@ TEST_F(GateTest, ClaimsExpire) {
       holder.writer().Clear();
     }
   }
-}
-
-TEST(AssumedLengthTest, ShrinksSoThatAnUnknownKernelIsTriedInTheEnd) {
-  EXPECT_EQ(AssumedLength(0), 200 * kUs);
-  EXPECT_EQ(AssumedLength(50 * kMs), 100 * kUs);
-  EXPECT_EQ(AssumedLength(1'000'000 * kMs), 20 * kUs);
 }
 
 }  // namespace

@@ -70,18 +70,21 @@ Ticket Lane::BeforeSubmit(const Launch& launch) {
 }
 
 Ticket Lane::Submit(const Launch& launch) {
+  // The one object returned, so that it is built in the caller's memory: a copy after Publish, in wider
+  // pieces than it was written in, would wait until the lane's line has come back from whoever polls it (100
+  // ns).
+  Ticket ticket;
   board::Board& board = session_.board();
   // Pairs with Bump: settings announced by this version are visible.
   if (board.header().version.load(std::memory_order_acquire) != watch_.version) [[unlikely]]
     Refresh();
   if (session_.lost()) [[unlikely]]
-    return {};
+    return ticket;
   predict::Kernel* kernel = launch.kernel;
   predict::Submission submission{.kernel = kernel,
                                  .stream = launch.stream,
                                  .ordered = launch.ordered,
                                  .offline = watch_.settings.policy == model::PolicyId::kFikit};
-  Ticket ticket;
   std::int64_t until = 0;
   bool filled = false;
   if (watch_.rivals && launch.gated && !watch_.settings.off) {
@@ -91,7 +94,7 @@ Ticket Lane::Submit(const Launch& launch) {
     if (watch_.others != 0) {
       const std::int64_t fill =
           board::UnpackFill(board.header().fill_until.load(std::memory_order_acquire)).until_ns;
-      submission.fill_until_ns = CheckedClaim(fill, ticket.at_ns);
+      submission.fill_until_ns = policy::CheckedClaim(fill, ticket.at_ns);
     }
   }
   submission.now_ns = ticket.at_ns;
@@ -138,7 +141,8 @@ Ticket Lane::Submit(const Launch& launch) {
     ++pending_.fills;
     pending_.fill_ns += static_cast<std::uint64_t>(length);
   }
-  if (TraceWriter* trace = session_.trace(); trace != nullptr && admission.held_ns > 0) {
+  if (TraceWriter* trace = session_.trace();
+      trace != nullptr && admission.held_for != policy::Reason::kNobodyAbove) {
     trace->Add({.kind = static_cast<std::uint32_t>(model::TraceKind::kGate),
                 .lane = static_cast<std::uint32_t>(index_),
                 .begin_ns = ticket->at_ns - admission.held_ns,
@@ -180,7 +184,9 @@ void Lane::LeaveWait(std::uint64_t covered) {
   last_activity_ = now;
   if (covered != 0 && session_.lanes_in_use() == 1) {
     // A wait tells more than predictions: without this, small errors add up over a chain of fills.
-    session_.in_flight_until().store(std::max(now, predictor_.busy_until_ns()), kRelaxed);
+    const std::int64_t until = std::max(now, predictor_.busy_until_ns());
+    session_.in_flight_until().store(until, kRelaxed);
+    if (watch_.rivals) gate_.DrawBack(until);
   }
   ++pending_.waits;
   pending_.wait_ns += static_cast<std::uint64_t>(std::max<std::int64_t>(0, now - wait_began_));

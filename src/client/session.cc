@@ -86,8 +86,7 @@ void Session::CheckInPlace(bool rivals) {
     return;
   }
   set_lost();
-  base::LogOnce("board gone",
-                "board " + board_.path() + " is no longer in place (" + why + "); joining a new one");
+  base::LogOnce("board gone", "board no longer in place: " + why + "; joining a new one");
 }
 
 bool Session::HasOfflineMeans() const {

@@ -11,68 +11,48 @@ namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
 
-struct LaneCopy {
-  std::uint32_t flags;
-  std::int64_t busy_until, next_submit, latest_free, last_activity, pending_length, wake_at;
-};
-
 // Seqlock read. Pairs with the release stores in LaneWriter (client/lane_writer.h).
-bool CopyLane(const board::Lane& lane, std::int64_t now, LaneCopy* copy) {
+bool CopyLane(const board::Lane& lane, std::int64_t now, std::uint32_t* flags, policy::LaneNews* copy) {
   for (int i = 0; i < 3; ++i) {
     const std::uint32_t before = lane.sequence.load(std::memory_order_acquire);
     if ((before & 1) != 0) continue;
-    copy->flags = lane.flags.load(kRelaxed);
-    copy->busy_until = CheckedInstant(lane.busy_until_ns.load(kRelaxed), now);
-    copy->next_submit = CheckedInstant(lane.next_submit_ns.load(kRelaxed), now);
-    copy->latest_free = CheckedInstant(lane.latest_free_ns.load(kRelaxed), now);
-    copy->last_activity = CheckedInstant(lane.last_activity_ns.load(kRelaxed), now);
-    copy->pending_length = lane.pending_length_ns.load(kRelaxed);
-    copy->wake_at = CheckedInstant(lane.wake_at_ns.load(kRelaxed), now);
+    *flags = lane.flags.load(kRelaxed);
+    copy->busy_until_ns = CheckedInstant(lane.busy_until_ns.load(kRelaxed), now);
+    copy->next_submit_ns = CheckedInstant(lane.next_submit_ns.load(kRelaxed), now);
+    copy->latest_free_ns = CheckedInstant(lane.latest_free_ns.load(kRelaxed), now);
+    copy->last_activity_ns = CheckedInstant(lane.last_activity_ns.load(kRelaxed), now);
+    copy->pending_length_ns = lane.pending_length_ns.load(kRelaxed);
+    copy->wake_at_ns = CheckedInstant(lane.wake_at_ns.load(kRelaxed), now);
     std::atomic_thread_fence(std::memory_order_acquire);
     if (lane.sequence.load(kRelaxed) == before) return true;
   }
   return false;
 }
 
-std::int64_t Foretold(const board::Slot& slot, const LaneCopy& lane, std::int64_t now) {
-  const std::int64_t lasted = now - std::max(lane.busy_until, lane.last_activity);
+// The whole gap, foretold again for a lane whose gap outlived its prediction; 0: no such experience.
+std::int64_t Foretold(const board::Slot& slot, const policy::LaneNews& lane, std::int64_t now) {
+  const std::int64_t lasted = policy::OutlivedFor(lane, now);
   if (lasted < board::kFirstRungNs) return 0;
   const auto octaves = std::bit_width(static_cast<std::uint64_t>(lasted / board::kFirstRungNs));
   const auto rung = std::min<std::size_t>(static_cast<std::size_t>(octaves) - 1, board::kRungs - 1);
-  const std::size_t ladder = (lane.flags >> board::kLaneLadderShift) % board::kLadders;
+  const std::size_t ladder = lane.ladder % board::kLadders;
   const std::int64_t length = std::int64_t{slot.ladders[ladder].length_us[rung].load(kRelaxed)} * 1000;
   return length < board::kFarAheadNs ? length : 0;
 }
 
-// Several lanes of one client count as one: busy until the last is done, next submit the first of any, slack
-// only where every lane that is active has it.
-void Merge(const board::Slot& slot, const LaneCopy& lane, std::int64_t now, bool first, policy::Peer* peer) {
-  const std::uint32_t state = lane.flags & board::kLaneStateMask;
-  const bool gated = state == board::kLaneGated;
-  const policy::Doing doing = gated                          ? policy::Doing::kGated
-                              : state == board::kLaneWaiting ? policy::Doing::kWaiting
-                                                             : policy::Doing::kRunning;
-  peer->busy_until_ns = std::max(peer->busy_until_ns, lane.busy_until);
-  peer->last_activity_ns = std::max(peer->last_activity_ns, lane.last_activity);
-  peer->withheld |= (lane.flags & board::kLaneWithheld) != 0;
-  if (gated && lane.pending_length > peer->pending_length_ns && lane.pending_length < board::kFarAheadNs) {
-    peer->pending_length_ns = lane.pending_length;
-    peer->wake_at_ns = lane.wake_at;
-  }
-  if (gated && !first) return;
-  if (first || peer->doing == policy::Doing::kGated) {
-    peer->doing = doing;
-    peer->next_submit_ns = lane.next_submit;
-    peer->latest_free_ns = lane.latest_free;
-    if (doing == policy::Doing::kRunning && lane.next_submit != 0 && now >= lane.next_submit) {
-      peer->foretold_gap_ns = Foretold(slot, lane, now);
-    }
-    return;
-  }
-  if (doing == policy::Doing::kRunning) peer->doing = doing;
-  peer->next_submit_ns = std::min(peer->next_submit_ns, lane.next_submit);
-  peer->latest_free_ns = std::min(peer->latest_free_ns, lane.latest_free);
-  peer->foretold_gap_ns = 0;
+// What the lane says, copied once and checked. False: it says nothing now.
+bool ReadLane(const board::Lane& line, std::int64_t now, policy::LaneNews* lane) {
+  std::uint32_t flags = 0;
+  if (!CopyLane(line, now, &flags, lane)) return false;
+  const std::uint32_t state = flags & board::kLaneStateMask;
+  if (state == board::kLaneUnused) return false;
+  lane->doing = state == board::kLaneGated     ? policy::Doing::kGated
+                : state == board::kLaneWaiting ? policy::Doing::kWaiting
+                                               : policy::Doing::kRunning;
+  lane->withheld = (flags & board::kLaneWithheld) != 0;
+  lane->ladder = static_cast<std::uint8_t>(flags >> board::kLaneLadderShift);
+  if (lane->pending_length_ns >= board::kFarAheadNs) lane->pending_length_ns = 0;
+  return policy::Counts(*lane, now);
 }
 
 }  // namespace
@@ -107,7 +87,7 @@ void TakeSnapshot(const board::Board& board, const Watch& watch, int own, int pr
   const board::FillWord fill = board::UnpackFill(*fill_word);
   view->now_ns = now_ns;
   view->settings = watch.settings;
-  view->fill_until_ns = fill.slot != own ? CheckedClaim(fill.until_ns, now_ns) : 0;
+  view->fill_until_ns = fill.slot != own ? policy::CheckedClaim(fill.until_ns, now_ns) : 0;
   view->count = 0;
   for (std::uint64_t left = watch.others; left != 0; left &= left - 1) {
     const int index = std::countr_zero(left);
@@ -119,15 +99,12 @@ void TakeSnapshot(const board::Board& board, const Watch& watch, int own, int pr
     peer.priority =
         static_cast<int>(std::min<std::uint32_t>(slot.priority.load(kRelaxed), model::kLowestPriority));
     peer.idle_after_ns =
-        std::clamp<std::int64_t>(slot.idle_after_ns.load(kRelaxed), 1'000'000, policy::kStandstillNs);
+        std::clamp<std::int64_t>(slot.idle_after_ns.load(kRelaxed), 1'000'000, policy::kIdleAfterAtMostNs);
     bool first = true;
     for (std::uint32_t lanes = slot.lanes_used.load(kRelaxed) & 0xff; lanes != 0; lanes &= lanes - 1) {
-      LaneCopy lane;
-      if (!CopyLane(slot.lanes[std::countr_zero(lanes)], now_ns, &lane)) continue;
-      if ((lane.flags & board::kLaneStateMask) == board::kLaneUnused) continue;
-      const bool waits_at_gate = lane.wake_at + policy::kOverdueNs > now_ns;
-      if (lane.last_activity + policy::kStandstillNs < now_ns && !waits_at_gate) continue;
-      Merge(slot, lane, now_ns, first, &peer);
+      policy::LaneNews lane;
+      if (!ReadLane(slot.lanes[std::countr_zero(lanes)], now_ns, &lane)) continue;
+      policy::MergeLane(lane, Foretold(slot, lane, now_ns), first, &peer);
       first = false;
     }
     if (first) continue;

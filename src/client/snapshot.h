@@ -2,7 +2,7 @@
 #pragma once
 
 #include "board/board.h"
-#include "policy/view.h"
+#include "policy/lanes.h"
 
 namespace mortar::client {
 
@@ -26,13 +26,6 @@ void TakeSnapshot(const board::Board& board, const Watch& watch, int own, int pr
 // An instant from the board: 0 where absent or more than board::kFarAheadNs ahead.
 inline std::int64_t CheckedInstant(std::int64_t ns, std::int64_t now_ns) {
   return ns > 0 && ns < now_ns + board::kFarAheadNs ? ns : 0;
-}
-
-// Until when a claim on the board counts: 0 where it is past, or further ahead than a claim may be. What is
-// on the device of a client that died, or bytes that never were a claim, must not stop others for long
-// (principle 4).
-inline std::int64_t CheckedClaim(std::int64_t until_ns, std::int64_t now_ns) {
-  return until_ns > now_ns && until_ns <= now_ns + policy::kStandstillNs ? until_ns : 0;
 }
 
 }  // namespace mortar::client

@@ -30,8 +30,10 @@ base::Result<std::unique_ptr<TraceWriter>> TraceWriter::Create(
       directory + "/" + std::to_string(getpid()) + "-" + std::to_string(opened.fetch_add(1)) + ".spool";
   const base::Fd fd(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!fd) return base::SystemError("create trace spool " + path, errno);
-  if (ftruncate(fd.get(), static_cast<off_t>(model::kSpoolSize)) != 0) {
-    return base::SystemError("size trace spool " + path, errno);
+  // Allocated now: a hole in a file system that fills up later would be a SIGBUS in the program.
+  if (const int error = posix_fallocate(fd.get(), 0, static_cast<off_t>(model::kSpoolSize)); error != 0) {
+    unlink(path.c_str());
+    return base::SystemError("allocate trace spool " + path, error);
   }
   base::Mapping mapping(mmap(nullptr, model::kSpoolSize, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0),
                         model::kSpoolSize);

@@ -11,6 +11,9 @@
 namespace mortar::plan {
 namespace {
 
+// Where nothing promises a ten-thousandth more, the rest of the budget is worth keeping.
+constexpr double kLeastGain = 1e-4;
+
 class Auto final : public Planner {
  public:
   Auto(const Space& space, Profiler& profiler, const StrategyOptions& options)
@@ -21,17 +24,36 @@ class Auto final : public Planner {
     belief_.Reset();
   }
 
+  // Every point is the one that promises most over all queries together.
+  void Explore(const std::vector<Terms>& queries, int points) override {
+    if (queries.empty()) return;
+    for (int left = points; left > 0; --left) {
+      std::vector<std::optional<double>> incumbents;
+      for (const Terms& terms : queries) {
+        const Plan plan = Answer(terms);
+        incumbents.push_back(plan.feasible ? std::optional(plan.outcome.score) : std::nullopt);
+      }
+      std::optional<Choice> choice;
+      if (probes_.empty()) {
+        choice = First(queries.front());
+      } else if (const auto next =
+                     belief_.Next(queries, incumbents, {true, static_cast<double>(left) / points});
+                 next && next->worth > kLeastGain) {
+        choice = next->choice;
+      }
+      if (!choice || !Learn(*choice)) break;
+    }
+  }
+
   Plan Solve(const Terms& terms, int more) override {
     // A budget of its own is there to be spent; one shared with other queries is spent at fair odds alone.
     const bool faint = more < 0;
     if (faint) more = options_.probes;
     for (int left = more; left > 0; --left) {
       const Plan best = Answer(terms);
-      const auto choice = probes_.empty() ? First(terms) : Choose(terms, best, faint);
-      if (!choice) break;
-      const Probe* probe = Measure(*choice);
-      if (probe == nullptr) break;
-      belief_.Learn(*probe);
+      const auto choice =
+          probes_.empty() ? First(terms) : Choose(terms, best, {faint, static_cast<double>(left) / more});
+      if (!choice || !Learn(*choice)) break;
     }
     Plan plan = Answer(terms);
     plan.points = static_cast<int>(probes_.size());
@@ -39,18 +61,39 @@ class Auto final : public Planner {
   }
 
  private:
+  bool Learn(const Choice& choice) {
+    const Probe* probe = Measure(choice);
+    if (probe != nullptr) belief_.Learn(*probe);
+    return probe != nullptr;
+  }
+
   Plan Answer(const Terms& terms) const {
-    const bool noisy = !probes_.empty() && probes_.front().measured.spread > 0;
+    const bool noisy = !probes_.empty() && probes_.front().measured.spread.Greatest() > 0;
     return noisy ? belief_.BestBelieved(terms, probes_) : BestMeasured(space_, terms, probes_);
   }
 
-  std::optional<Choice> Choose(const Terms& terms, const Plan& best, bool faint) const {
+  std::optional<Choice> Choose(const Terms& terms, const Plan& best, const Effort& effort) const {
     const auto incumbent = best.feasible ? std::optional(best.outcome.score) : std::nullopt;
-    const auto next = belief_.Next(terms, incumbent, faint);
+    const auto next = belief_.Next(terms, incumbent, effort);
     if (!next) return std::nullopt;
-    // Nothing promises a ten-thousandth more: the rest of the budget is worth keeping.
-    if (incumbent && next->worth < 1e-4 * std::abs(*incumbent)) return std::nullopt;
+    if (incumbent && next->worth < kLeastGain * std::abs(*incumbent)) return std::nullopt;
+    if (best.feasible && effort.faint && effort.left <= 0.5 && terms.problem != Problem::kTrain) {
+      if (const auto small = SmallestBatch(terms, next->choice)) return small;
+    }
     return next->choice;
+  }
+
+  // The promising mode at the smallest batch, if that was never measured. With a plan in hand and half of the
+  // points spent, one of the rest tells how that batch behaves: an extrapolation down to it is often wrong,
+  // and then never promises enough to be tried.
+  std::optional<Choice> SmallestBatch(const Terms& terms, Choice choice) const {
+    const bool known = std::any_of(probes_.begin(), probes_.end(),
+                                   [](const Probe& probe) { return probe.choice.batch == 0; });
+    choice.batch = 0;
+    if (known || terms.LongestInference(space_.batches().front()) <= 0 || !space_.Exists(choice)) {
+      return std::nullopt;
+    }
+    return choice;
   }
 
   // Before anything is known: the middle of every knob, and the middle one of the batches whose queueing

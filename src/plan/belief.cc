@@ -21,19 +21,21 @@ struct Hope {
 constexpr Hope kFairHope{0.1, -1.2816};
 constexpr Hope kFaintHope{0.005, -2.5758};
 
-// How a quantity's logarithm will read once measured: its mean is known to `deviation`, and a margin `shift`
-// is kept for what the reading leaves unknown.
+// How a quantity's logarithm will read once measured: its mean is known to `deviation`, and what the reading
+// leaves unknown is `after`, for which a margin `shift` is kept.
 struct View {
   float mean;
   float deviation;
+  float after;
   float shift;
 };
 
-View ViewOf(const Gp& gp, Eigen::Index i, float spread) {
+View ViewOf(const Gp& gp, Eigen::Index i) {
   const float variance = gp.variance(i);
-  if (spread <= 0) return {gp.mean()[i], std::sqrt(variance), 0};
-  const float after = variance * spread * spread / (variance + spread * spread);
-  return {gp.mean()[i], std::sqrt(std::max(variance - after, 0.0F)),
+  const float error = gp.reading_error();
+  if (error <= 0) return {gp.mean()[i], std::sqrt(variance), 0, 0};
+  const float after = variance * error * error / (variance + error * error);
+  return {gp.mean()[i], std::sqrt(std::max(variance - after, 0.0F)), std::sqrt(after),
           static_cast<float>(kMarginZ) * std::sqrt(after)};
 }
 
@@ -49,14 +51,33 @@ float LogOf(double value) { return value < 1e30 ? static_cast<float>(std::log(va
 
 double Root(double a, double b) { return std::sqrt(a * a + b * b); }
 
-// E[max(τ − τ0, 0)] for times whose expectations and standard deviations are given (all in ms).
-double ExpectedGain(double window, double t_in, double t_in_deviation, double t_bg, double t_bg_deviation,
-                    double tau0, const Hope& hope) {
+// A believed time in ms: what it is expected to read, how far the reading may be off that, and what error is
+// left after it.
+struct Believed {
+  double expected;
+  double deviation;
+  double after;
+  Believed(double value, const View& view)
+      : expected(value),
+        deviation(value * static_cast<double>(view.deviation)),
+        after(value * static_cast<double>(view.after)) {}
+};
+
+// E[max(τ − τ0, 0)], each τ judged with the margin that JudgeWithMargin will keep.
+double ExpectedGain(double window, const Believed& in, const Believed& bg, double tau0, const Hope& hope) {
   const double first = std::floor(tau0 + 1e-6) + 1;
-  double room = window - t_in - first * t_bg;
+  const double t_in = in.expected;
+  const double t_bg = bg.expected;
+  const double t_in_deviation = in.deviation;
+  const double t_bg_deviation = bg.deviation;
+  const auto margin = [&](double k) {
+    return in.after > 0 || bg.after > 0 ? kMarginZ * Root(in.after, k * bg.after) : 0.0;
+  };
+  double room = window - t_in - first * t_bg - margin(first);
   double spread = Root(t_in_deviation, first * t_bg_deviation);
   if (room < hope.z * spread - kSlack * window) return 0;
-  const double ratio = (window - t_in) / t_bg;
+  double ratio = (window - t_in) / t_bg;
+  ratio -= margin(std::max(ratio, 0.0)) / t_bg;
   const double deviation = Root(t_in_deviation, std::max(ratio, 0.0) * t_bg_deviation) / t_bg;
   if (deviation > 3 || tau0 > 40) return ExpectedExcess(ratio - 0.5, deviation, tau0);
   double gain = 0;
@@ -64,7 +85,7 @@ double ExpectedGain(double window, double t_in, double t_in_deviation, double t_
   for (int step = 0; step < 40; ++step) {
     const double k = first + step;
     spread = Root(t_in_deviation, k * t_bg_deviation);
-    room = window - t_in - k * t_bg;
+    room = window - t_in - k * t_bg - margin(k);
     const double chance = spread < 1e-6 * window
                               ? (room >= -kSlack * window ? 1.0 : 0.0)
                               : static_cast<double>(Phi(static_cast<float>(room / spread)));
@@ -102,24 +123,25 @@ void Belief::Reset() {
   for (const auto* gp : {&t_in_, &p_in_, &t_bg_, &p_bg_}) {
     if (*gp != nullptr) (*gp)->Reset();
   }
-  spread_ = 0;
   count_ = 0;
 }
 
 void Belief::Learn(const Probe& probe) {
-  const auto spread = static_cast<float>(probe.measured.spread);
-  spread_ = std::max(spread_, spread);
   ++count_;
+  const Spread& spread = probe.measured.spread;
+  const auto add = [](Gp& gp, Eigen::Index i, double value, double error) {
+    gp.Add(i, LogOf(value), static_cast<float>(error));
+  };
   const Sample& sample = probe.measured.sample;
   if (t_in_ != nullptr) {
     const Eigen::Index i = Cell(probe.choice.batch, probe.choice.mode);
-    t_in_->Add(i, LogOf(sample.t_in), spread);
-    p_in_->Add(i, LogOf(sample.p_in), spread);
+    add(*t_in_, i, sample.t_in, spread.t_in);
+    add(*p_in_, i, sample.p_in, spread.p_in);
   }
   if (t_bg_ != nullptr) {
     const Eigen::Index i = Cell(probe.choice.batch2, probe.choice.mode);
-    t_bg_->Add(i, LogOf(sample.t_bg), spread);
-    p_bg_->Add(i, LogOf(sample.p_bg), spread);
+    add(*t_bg_, i, sample.t_bg, spread.t_bg);
+    add(*p_bg_, i, sample.p_bg, spread.p_bg);
   }
 }
 
@@ -128,8 +150,8 @@ void Belief::OfferTraining(const Terms& terms, std::optional<double> incumbent, 
   for (int m = 0; m < space_.modes(); ++m) {
     const Choice choice{m, 0, 0};
     if (!space_.Exists(choice)) continue;
-    const View time = ViewOf(*t_bg_, m, spread_);
-    const View power = ViewOf(*p_bg_, m, spread_);
+    const View time = ViewOf(*t_bg_, m);
+    const View power = ViewOf(*p_bg_, m);
     const float chance = ChanceBelow(power, log_power);
     const double odds = log_power - power.mean;
     if (odds > scan->nearest_odds) {
@@ -164,8 +186,8 @@ void Belief::OfferInference(const Terms& terms, std::optional<double> incumbent,
                             Scan* scan) const {
   const Eigen::Index i = Cell(b, m);
   const int batch = space_.batches()[static_cast<std::size_t>(b)];
-  const View time = ViewOf(*t_in_, i, spread_);
-  const View power = ViewOf(*p_in_, i, spread_);
+  const View time = ViewOf(*t_in_, i);
+  const View power = ViewOf(*p_in_, i);
   const float log_time = LogOf(terms.LongestInference(batch));
   const float log_power = LogOf(terms.power_w);
   const double odds = std::min(log_time - time.mean - time.shift, log_power - power.mean - power.shift);
@@ -213,28 +235,25 @@ void Belief::OfferBackground(const Terms& terms, std::optional<double> incumbent
                              double feasible, Scan* scan) const {
   const int batch = space_.batches()[static_cast<std::size_t>(b)];
   const double window = terms.Window(batch);
-  const View in = ViewOf(*t_in_, Cell(b, m), spread_);
-  const double t_in = static_cast<double>(scan->t_in[Cell(b, m)]) * Times(in.shift);
+  const View in = ViewOf(*t_in_, Cell(b, m));
+  const Believed t_in(static_cast<double>(scan->t_in[Cell(b, m)]), in);
   const float log_power = LogOf(terms.power_w);
-  const double t_in_deviation = t_in * static_cast<double>(in.deviation);
   for (int b2 = 0; b2 < static_cast<int>(space_.batches2().size()); ++b2) {
     const Choice choice{m, b, b2};
     if (!space_.Exists(choice)) continue;
     const double unit =
         terms.problem == Problem::kMultiInfer ? space_.batches2()[static_cast<std::size_t>(b2)] : 1;
-    const View bg = ViewOf(*t_bg_, Cell(b2, m), spread_);
-    const double t_bg = static_cast<double>(scan->t_bg[Cell(b2, m)]) * Times(bg.shift);
+    const View bg = ViewOf(*t_bg_, Cell(b2, m));
+    const Believed t_bg(static_cast<double>(scan->t_bg[Cell(b2, m)]), bg);
     double gain = 0;
     if (terms.objective == Objective::kThroughput) {
       const double scale = 1000 * unit / window;
-      gain =
-          scale * ExpectedGain(window, t_in, t_in_deviation, t_bg, t_bg * static_cast<double>(bg.deviation),
-                               incumbent ? *incumbent / scale : 0.0, scan->hope);
+      gain = scale * ExpectedGain(window, t_in, t_bg, incumbent ? *incumbent / scale : 0.0, scan->hope);
     } else {
       // Rare objectives: judged at the expected sample, with the spread of its times.
       Sample sample = Expected(choice);
-      sample.t_in = t_in;
-      sample.t_bg = t_bg;
+      sample.t_in = t_in.expected * Times(in.shift);
+      sample.t_bg = t_bg.expected * Times(bg.shift);
       const Outcome outcome = Judge(terms, batch, static_cast<int>(unit), sample);
       const double width = std::max(std::abs(outcome.score), 0.05) *
                            Root(static_cast<double>(in.deviation), static_cast<double>(bg.deviation));
@@ -242,7 +261,7 @@ void Belief::OfferBackground(const Terms& terms, std::optional<double> incumbent
         gain = ExpectedExcess(outcome.score, width, incumbent.value_or(outcome.score - 1));
     }
     if (incumbent && gain <= 0) continue;
-    const double trains = ChanceBelow(ViewOf(*p_bg_, Cell(b2, m), spread_), log_power);
+    const double trains = ChanceBelow(ViewOf(*p_bg_, Cell(b2, m)), log_power);
     if (incumbent && trains <= kLeastChance) continue;
     scan->found.push_back({choice, gain * trains * (incumbent ? feasible : 1.0), feasible});
   }
@@ -260,13 +279,13 @@ void Belief::Offer(const Terms& terms, std::optional<double> incumbent, Scan* sc
   }
 }
 
-std::optional<Belief::Candidate> Belief::Best(const Terms& terms, std::optional<double> incumbent,
-                                              bool faint) const {
+Belief::Scan Belief::Weigh(const Terms& terms, std::optional<double> incumbent, const Effort& effort) const {
   Scan scan;
-  if (faint) scan.hope = kFaintHope;
+  if (effort.faint) scan.hope = kFaintHope;
   Offer(terms, incumbent, &scan);
   if (!incumbent && !scan.found.empty()) {
-    // No plan yet: a feasible one is worth half the range of the objective, whatever it yields.
+    // No plan yet: a feasible one is worth half the range of the objective, whatever it yields, and the more
+    // the fewer points are left.
     double low = scan.found.front().worth;
     double high = low;
     for (const Candidate& one : scan.found) {
@@ -274,8 +293,15 @@ std::optional<Belief::Candidate> Belief::Best(const Terms& terms, std::optional<
       high = std::max(high, one.worth);
     }
     const double range = std::max(high - low, 1e-9);
-    for (Candidate& one : scan.found) one.worth = one.feasible * (0.5 + (one.worth - low) / range);
+    for (Candidate& one : scan.found)
+      one.worth = one.feasible * (0.5 + effort.left * (one.worth - low) / range);
   }
+  return scan;
+}
+
+std::optional<Belief::Candidate> Belief::Best(const Terms& terms, std::optional<double> incumbent,
+                                              const Effort& effort) const {
+  const Scan scan = Weigh(terms, incumbent, effort);
   const auto best =
       std::max_element(scan.found.begin(), scan.found.end(),
                        [](const Candidate& a, const Candidate& b) { return a.worth < b.worth; });
@@ -285,13 +311,39 @@ std::optional<Belief::Candidate> Belief::Best(const Terms& terms, std::optional<
 }
 
 std::optional<Belief::Candidate> Belief::Next(const Terms& terms, std::optional<double> incumbent,
-                                              bool faint) const {
+                                              const Effort& effort) const {
   const auto worthy = [&](const std::optional<Candidate>& one) {
     return one && (!incumbent || one->worth > 0);
   };
-  auto best = Best(terms, incumbent, false);
-  if (!worthy(best) && faint) best = Best(terms, incumbent, true);
+  auto best = Best(terms, incumbent, {false, effort.left});
+  if (!worthy(best) && effort.faint) best = Best(terms, incumbent, effort);
   return worthy(best) ? best : std::nullopt;
+}
+
+std::optional<Belief::Candidate> Belief::Next(const std::vector<Terms>& queries,
+                                              const std::vector<std::optional<double>>& incumbents,
+                                              const Effort& effort) const {
+  const auto batches2 = static_cast<int>(space_.batches2().size());
+  std::vector<double> sums(space_.batches().size() * space_.batches2().size() *
+                           static_cast<std::size_t>(space_.modes()));
+  std::optional<Candidate> best;
+  std::optional<Candidate> nearest;
+  for (std::size_t q = 0; q < queries.size(); ++q) {
+    const Scan scan = Weigh(queries[q], incumbents[q], effort);
+    for (const Candidate& one : scan.found) {
+      const Choice& choice = one.choice;
+      // One background minibatch a window more is the least that can be gained.
+      const double step = queries[q].rate / space_.batches()[static_cast<std::size_t>(choice.batch)];
+      const double whole = incumbents[q] ? std::max(std::abs(*incumbents[q]), step) : 1.5;
+      const auto cell =
+          static_cast<std::size_t>((choice.batch * batches2 + choice.batch2) * space_.modes() + choice.mode);
+      sums[cell] += std::min(one.worth / whole, 1.0);
+      if (!best || sums[cell] > best->worth) best = Candidate{choice, sums[cell], one.feasible};
+    }
+    if (!incumbents[q] && scan.found.empty() && scan.nearest.choice.mode >= 0) nearest = scan.nearest;
+  }
+  if (best && best->worth > 0) return best;
+  return nearest;
 }
 
 Sample Belief::Expected(const Choice& choice) const {
@@ -336,21 +388,25 @@ Plan Belief::BestBelieved(const Terms& terms, const std::vector<Probe>& probes) 
   Plan best;
   for (const Probe& probe : probes) {
     const Choice& choice = probe.choice;
-    float variance = 0;
+    Spread spread;
+    const auto error = [](const Gp& gp, Eigen::Index i) {
+      return std::sqrt(static_cast<double>(gp.variance(i)));
+    };
     if (t_in_ != nullptr) {
       const Eigen::Index i = Cell(choice.batch, choice.mode);
-      variance = std::max({variance, t_in_->variance(i), p_in_->variance(i)});
+      spread.t_in = error(*t_in_, i);
+      spread.p_in = error(*p_in_, i);
     }
     if (t_bg_ != nullptr) {
       const Eigen::Index i = Cell(choice.batch2, choice.mode);
-      variance = std::max({variance, t_bg_->variance(i), p_bg_->variance(i)});
+      spread.t_bg = error(*t_bg_, i);
+      spread.p_bg = error(*p_bg_, i);
     }
     const Sample sample = Expected(choice);
     const int batch = space_.batches()[static_cast<std::size_t>(choice.batch)];
     const int batch2 = space_.batches2()[static_cast<std::size_t>(choice.batch2)];
     const Outcome outcome =
-        JudgeWithMargin(terms, batch, batch2, sample, std::sqrt(static_cast<double>(variance)),
-                        space_.IdleWatts(choice.mode));
+        JudgeWithMargin(terms, batch, batch2, sample, spread, space_.IdleWatts(choice.mode));
     if (!outcome.feasible || (best.feasible && outcome.score <= best.outcome.score)) continue;
     best.feasible = true;
     best.mode = choice.mode;

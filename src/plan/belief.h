@@ -17,6 +17,13 @@
 
 namespace mortar::plan {
 
+// How a next point is to be sought.
+struct Effort {
+  bool faint = false;  // where nothing promises at fair odds, long ones will do
+  double left =
+      1;  // share of the points not yet spent: the fewer, the less the objective counts beside a first plan
+};
+
 class Belief {
  public:
   explicit Belief(const Space& space);
@@ -34,8 +41,14 @@ class Belief {
   // The choice whose measurement promises most. `incumbent`: score of the best plan so far, or nothing while
   // none is feasible. Nothing where no choice
   // promises anything.
-  // `faint`: where nothing promises at fair odds, long ones will do.
-  std::optional<Candidate> Next(const Terms& terms, std::optional<double> incumbent, bool faint) const;
+  std::optional<Candidate> Next(const Terms& terms, std::optional<double> incumbent,
+                                const Effort& effort) const;
+
+  // The same for several queries at once: the choice that promises most over all of them, each query's gain
+  // taken relative to what it has. `worth` is the sum, 1 a query at most.
+  std::optional<Candidate> Next(const std::vector<Terms>& queries,
+                                const std::vector<std::optional<double>>& incumbents,
+                                const Effort& effort) const;
 
   // The believed sample at a choice, and a plan over the probes by what is believed of them (noise averaged
   // out).
@@ -50,7 +63,9 @@ class Belief {
 
  private:
   struct Scan;
-  std::optional<Candidate> Best(const Terms& terms, std::optional<double> incumbent, bool faint) const;
+  Scan Weigh(const Terms& terms, std::optional<double> incumbent, const Effort& effort) const;
+  std::optional<Candidate> Best(const Terms& terms, std::optional<double> incumbent,
+                                const Effort& effort) const;
   void Offer(const Terms& terms, std::optional<double> incumbent, Scan* scan) const;
   void OfferTraining(const Terms& terms, std::optional<double> incumbent, Scan* scan) const;
   void OfferInference(const Terms& terms, std::optional<double> incumbent, int b, int m, Scan* scan) const;
@@ -62,7 +77,6 @@ class Belief {
 
   const Space& space_;
   std::unique_ptr<Gp> t_in_, p_in_, t_bg_, p_bg_;  // null where the problem has no such part
-  float spread_ = 0;                               // relative error of readings
   int count_ = 0;
 };
 

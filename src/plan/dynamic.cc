@@ -17,25 +17,28 @@ DynamicPlan PlanRates(Planner& planner, const Query& query, bool announced) {
   }
   result.plans.resize(windows);
   const std::size_t before = planner.probes().size();
-  int left = kPointsForSequence;
-  const auto search = [&](std::size_t window, int points) {
+  const auto terms_of = [&](std::size_t window) {
     Terms terms = TermsOf(query);
     terms.rate = query.rates[window];
-    const std::size_t had = planner.probes().size();
-    planner.Solve(terms, std::min(points, left));
-    left -= std::min(left, static_cast<int>(planner.probes().size() - had));
+    return terms;
   };
-  for (std::size_t i = 0; i < windows; ++i) {
-    const int rest = static_cast<int>(windows - i) - 1;
-    const int first = std::max(1, left - rest);
-    search(order[i], i == 0 ? std::min(first, 15) : std::min(first, 2 + left / (rest + 1)));
+  if (announced) {
+    std::vector<Terms> queries;
+    for (const std::size_t window : order) queries.push_back(terms_of(window));
+    planner.Explore(queries, kPointsForSequence);
+  } else {
+    int left = kPointsForSequence;
+    for (std::size_t i = 0; i < windows; ++i) {
+      const int rest = static_cast<int>(windows - i) - 1;
+      const int share = std::clamp(left - rest, std::min(left, 1), left);
+      const std::size_t had = planner.probes().size();
+      const int most = i == 0 ? std::min(share, 15) : std::min(share, 2 + left / (rest + 1));
+      result.plans[i] = planner.Solve(terms_of(i), most);
+      left -= std::min(left, static_cast<int>(planner.probes().size() - had));
+    }
   }
-  // What is left goes round again: later windows taught what earlier ones could not know.
-  for (std::size_t i = 0; announced && i < windows && left > 0; ++i) search(order[i], 4);
   for (std::size_t i = 0; i < windows; ++i) {
-    Terms terms = TermsOf(query);
-    terms.rate = query.rates[i];
-    result.plans[i] = planner.Solve(terms, 0);
+    if (announced) result.plans[i] = planner.Solve(terms_of(i), 0);
     if (i > 0 && result.plans[i].mode != result.plans[i - 1].mode) ++result.mode_changes;
   }
   result.points = static_cast<int>(planner.probes().size() - before);

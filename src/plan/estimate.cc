@@ -47,6 +47,9 @@ Plan SetPlanner::Solve(const Terms& terms, int more) {
   if (set_ == 0) {
     pareto_ = ParetoSet(Collect());
     set_ = probes_.size();
+    tried_.resize(static_cast<std::size_t>(space_.modes()) * space_.batches().size() *
+                  space_.batches2().size());
+    for (const Probe& probe : probes_) tried_[Place(probe.choice)] = true;
   }
   const int verify = more < 0 ? kVerify : std::min(more, kVerify);
   std::size_t level = 0;
@@ -55,6 +58,7 @@ Plan SetPlanner::Solve(const Terms& terms, int more) {
     auto choice = Promising(terms, best, kCaution[level]);
     while (!choice && level + 1 < std::size(kCaution)) choice = Promising(terms, best, kCaution[++level]);
     if (!choice || Measure(*choice) == nullptr) break;
+    tried_[Place(*choice)] = true;
   }
   Plan plan = BestMeasured(space_, terms, probes_);
   plan.points = static_cast<int>(probes_.size());
@@ -65,9 +69,15 @@ std::optional<Choice> SetPlanner::Propose(const Terms& terms) const {
   return Promising(terms, Plan{}, kCaution[0]);
 }
 
-bool SetPlanner::Tried(const Choice& choice) const {
-  return std::any_of(probes_.begin(), probes_.end(),
-                     [&](const Probe& probe) { return probe.choice == choice; });
+std::size_t SetPlanner::Place(const Choice& choice) const {
+  const auto at = [](int value) { return static_cast<std::size_t>(value); };
+  return (at(choice.mode) * space_.batches().size() + at(choice.batch)) * space_.batches2().size() +
+         at(choice.batch2);
+}
+
+void SetPlanner::StartOver() {
+  for (std::size_t i = set_; i < probes_.size(); ++i) tried_[Place(probes_[i].choice)] = false;
+  probes_.resize(std::min(probes_.size(), set_));
 }
 
 // The best of the Pareto set by the surrogate, if it should beat the best measured; while nothing measured
@@ -84,7 +94,7 @@ std::optional<Choice> SetPlanner::Promising(const Terms& terms, const Plan& best
     const int batch2 = space_.batches2()[static_cast<std::size_t>(choice.batch2)];
     const Outcome outcome = Judge(terms, batch, batch2, sample, space_.IdleWatts(choice.mode));
     if (outcome.feasible) {
-      if (outcome.score <= score || Tried(choice)) continue;
+      if (outcome.score <= score || tried_[Place(choice)]) continue;
       score = outcome.score;
       chosen = choice;
     } else if (!best.feasible && !chosen) {
@@ -92,7 +102,7 @@ std::optional<Choice> SetPlanner::Promising(const Terms& terms, const Plan& best
                                 ? sample.p_bg / terms.power_w
                                 : std::max(sample.t_in / std::max(terms.LongestInference(batch), 1e-9),
                                            sample.p_in / terms.power_w);
-      if (excess >= least || Tried(choice)) continue;
+      if (excess >= least || tried_[Place(choice)]) continue;
       least = excess;
       mildest = choice;
     }

@@ -28,7 +28,7 @@ std::vector<Estimate> ParetoSet(const std::vector<Estimate>& all);
 // set of its estimates, measuring up to five choices to verify.
 class SetPlanner : public Planner {
  public:
-  void StartOver() final { probes_.resize(std::min(probes_.size(), set_)); }
+  void StartOver() final;
   Plan Solve(const Terms& terms, int more) final;
 
   // The plan that the set alone proposes, nothing verified: what answers in microseconds.
@@ -40,10 +40,11 @@ class SetPlanner : public Planner {
   virtual std::vector<Estimate> Collect() = 0;
 
  private:
-  bool Tried(const Choice& choice) const;
+  std::size_t Place(const Choice& choice) const;
   std::optional<Choice> Promising(const Terms& terms, const Plan& best, double caution) const;
 
-  std::size_t set_ = 0;  // points of the set; what follows in probes_ verified the query at hand
+  std::size_t set_ = 0;      // points of the set; what follows in probes_ verified the query at hand
+  std::vector<bool> tried_;  // by Place: measured already
   std::vector<Estimate> pareto_;
 };
 

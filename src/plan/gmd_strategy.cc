@@ -10,63 +10,16 @@
 #include <array>
 #include <cmath>
 
+#include "plan/gmd_model.h"
 #include "plan/measured.h"
 #include "plan/planners.h"
 
 namespace mortar::plan {
 namespace {
 
-constexpr int kParts = 4;  // t_in, p_in, t_bg, p_bg
 // Steps aim a hundredth inside the budgets, as the model is not exact; where no such step is left, ever
 // closer to what it rules out, to spend the budget of points.
 constexpr double kCaution[] = {1.01, 1.0, 0.985, 0.97, 0.95, 0.92};
-
-using Parts = std::array<double, kParts>;
-
-Parts LogsOf(const Sample& sample) {
-  const auto log_of = [](double value) { return value > 0 && value < kNoLimit ? std::log(value) : 0.0; };
-  return {log_of(sample.t_in), log_of(sample.p_in), log_of(sample.t_bg), log_of(sample.p_bg)};
-}
-
-// One dimension: a knob, the batch, or the background's batch. Its effect is piecewise linear through what
-// was measured along it, relative to the start.
-struct Axis {
-  std::vector<double> places;  // of each value, logarithmic where possible
-  std::vector<int> known;      // measured values, ascending, the start included
-  std::vector<Parts> effects;  // of the known
-  std::vector<Parts> factors;  // of every value, exponentiated
-
-  void Learn(int value, const Parts& effect) {
-    const auto at = std::lower_bound(known.begin(), known.end(), value) - known.begin();
-    known.insert(known.begin() + at, value);
-    effects.insert(effects.begin() + at, effect);
-    Refresh();
-  }
-
-  void Refresh() {
-    factors.assign(places.size(), Parts{1, 1, 1, 1});
-    if (known.size() < 2) return;
-    for (std::size_t v = 0; v < places.size(); ++v) {
-      auto right = static_cast<std::size_t>(
-          std::lower_bound(known.begin(), known.end(), static_cast<int>(v)) - known.begin());
-      right = std::clamp(right, std::size_t{1}, known.size() - 1);
-      const double x0 = places[static_cast<std::size_t>(known[right - 1])];
-      const double x1 = places[static_cast<std::size_t>(known[right])];
-      const double part = (places[v] - x0) / (x1 - x0);
-      for (std::size_t q = 0; q < kParts; ++q) {
-        factors[v][q] = std::exp(effects[right - 1][q] + part * (effects[right][q] - effects[right - 1][q]));
-      }
-    }
-  }
-};
-
-std::vector<double> PlacesOf(const std::vector<double>& values) {
-  std::vector<double> places;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    places.push_back(values.front() > 0 ? std::log(values[i]) : static_cast<double>(i));
-  }
-  return places;
-}
 
 class Gmd final : public Planner {
  public:
@@ -169,17 +122,29 @@ class Gmd final : public Planner {
     return best;
   }
 
+  // For inference alone the smallest batch that keeps up is the quickest: where it is within reach from the
+  // middle, slopes are taken there, as what limits a large batch (often another knob) says little of it.
+  bool StartsSmall(const Terms& terms, Choice choice) {
+    if (terms.problem != Problem::kInfer || choice.batch == 0) return false;
+    choice.batch = 0;
+    if (!Step(choice)) return false;
+    return probes_.back().measured.sample.t_in <= 1.5 * terms.LongestInference(space_.batches().front());
+  }
+
   // Middle, one difference a knob, the batches. Returns the points paid.
   int Start(const Terms& terms, int budget) {
-    const Choice middle{Middle(), BatchWithin(terms, 0.4), static_cast<int>(space_.batches2().size()) / 2};
+    Choice middle{Middle(), BatchWithin(terms, 0.4), static_cast<int>(space_.batches2().size()) / 2};
     const std::size_t before = probes_.size();
-    if (!Step(middle)) return budget;
-    start_ = middle;
-    const Sample& sample = probes_.front().measured.sample;
+    const bool small = StartsSmall(terms, middle);
+    if (small) middle.batch = 0;
+    if (!Tried(middle) && !Step(middle)) return budget;
+    const Sample sample = probes_.back().measured.sample;
     base_ = LogsOf(sample);
     for (std::size_t d = 0; d < knobs(); ++d) axes_[d].Learn(ValueOf(d, middle.mode), Parts{});
     axes_[knobs()].Learn(middle.batch, Parts{});
     axes_[knobs() + 1].Learn(middle.batch2, Parts{});
+    if (probes_.size() > before + 1)
+      axes_[knobs()].Learn(0, Difference(LogsOf(probes_[before].measured.sample)));
     const bool room = std::max(sample.p_in, sample.p_bg) <= terms.power_w;
     const int differences = std::max(1, budget / 2 - 1);
     for (std::size_t k = 0; k < knobs() && static_cast<int>(probes_.size() - before) <= differences; ++k) {
@@ -269,64 +234,85 @@ class Gmd final : public Planner {
     }
   }
 
+  // What one step's look at the whole model has found so far.
+  struct Scan {
+    Terms careful;                // budgets tightened, or loosened, by the step's caution
+    std::vector<double> longest;  // inference at each batch, by careful
+    bool have_plan = false;
+    double score = -kNoLimit;  // to beat
+    double slack = -1;
+    double least = 1e300;  // excess of the mildest
+    std::optional<Choice> chosen, mildest;
+  };
+
   // The best choice that the model says keeps the budgets, if it says better than the best measured; else the
   // one that breaks them least, while nothing feasible was measured.
   std::optional<Choice> Descend(const Terms& terms, const Plan& best, double caution) const {
-    std::optional<Choice> chosen;
-    std::optional<Choice> mildest;
-    double score = best.feasible ? best.outcome.score : -kNoLimit;
-    double slack = -1;
-    double least = 1e300;
-    Terms careful = terms;
-    careful.power_w /= caution;
-    careful.latency_ms /= caution;
+    Scan scan;
+    scan.careful = terms;
+    scan.have_plan = best.feasible;
+    if (best.feasible) scan.score = best.outcome.score;
+    scan.careful.power_w /= caution;
+    scan.careful.latency_ms /= caution;
+    for (const int batch : space_.batches()) {
+      scan.longest.push_back(std::max(scan.careful.LongestInference(batch), 1e-9));
+    }
+    const bool train = terms.problem == Problem::kTrain;
     for (int m = 0; m < space_.modes(); ++m) {
       Parts parts = model_[static_cast<std::size_t>(m)];
       const Parts& ratio = corrections_[static_cast<std::size_t>(nearest_[static_cast<std::size_t>(m)])];
       for (std::size_t q = 0; q < kParts; ++q) parts[q] *= ratio[q];
       parts[0] *= std::min(caution, 1.0);
       parts[2] *= std::min(caution, 1.0);
-      for (int b = 0; b < static_cast<int>(space_.batches().size()); ++b) {
-        const int batch = space_.batches()[static_cast<std::size_t>(b)];
-        const Parts& by_batch = axes_[knobs()].factors[static_cast<std::size_t>(b)];
-        const double excess =
-            terms.problem == Problem::kTrain
-                ? parts[3] / careful.power_w
-                : std::max(parts[0] * by_batch[0] / std::max(careful.LongestInference(batch), 1e-9),
-                           parts[1] * by_batch[1] / careful.power_w);
-        if (excess > 1) {
-          if (!best.feasible && excess < least && space_.Exists({m, b, 0}) && !Tried({m, b, 0})) {
-            least = excess;
-            mildest = Choice{m, b, 0};
-          }
-          continue;
-        }
-        for (int b2 = 0; b2 < static_cast<int>(space_.batches2().size()); ++b2) {
-          const Sample sample =
-              SampleOf(space_, parts, by_batch, axes_[knobs() + 1].factors[static_cast<std::size_t>(b2)]);
-          const Outcome outcome = Judge(careful, batch, space_.batches2()[static_cast<std::size_t>(b2)],
-                                        sample, space_.IdleWatts(m));
-          if (!outcome.feasible || outcome.score < score) continue;
-          // Among equal scores, the one with most power to spare is the safest.
-          const double spare = 1 - outcome.power_w / terms.power_w;
-          if (outcome.score <= score * (1 + 1e-12) && (spare <= slack || (best.feasible && !chosen)))
-            continue;
-          const Choice choice{m, b, b2};
-          if (!space_.Exists(choice) || Tried(choice)) continue;
-          score = outcome.score;
-          slack = spare;
-          chosen = choice;
+      for (std::size_t b = 0; b < space_.batches().size(); ++b) {
+        const Parts& by_batch = axes_[knobs()].factors[b];
+        const double excess = train ? parts[3] / scan.careful.power_w
+                                    : std::max(parts[0] * by_batch[0] / scan.longest[b],
+                                               parts[1] * by_batch[1] / scan.careful.power_w);
+        const Choice choice{m, static_cast<int>(b), 0};
+        if (excess <= 1) {
+          OfferFeasible(choice, parts, by_batch, &scan);
+        } else if (!scan.have_plan && excess < scan.least && space_.Exists(choice) && !Tried(choice)) {
+          scan.least = excess;
+          scan.mildest = choice;
         }
       }
     }
-    return chosen ? chosen : mildest;
+    return scan.chosen ? scan.chosen : scan.mildest;
+  }
+
+  void OfferFeasible(Choice choice, const Parts& parts, const Parts& by_batch, Scan* scan) const {
+    const Terms& careful = scan->careful;
+    const int batch = space_.batches()[static_cast<std::size_t>(choice.batch)];
+    const bool bounded =
+        space_.has_background() && space_.has_inference() && careful.objective == Objective::kThroughput;
+    for (std::size_t b2 = 0; b2 < space_.batches2().size(); ++b2) {
+      const Sample sample = SampleOf(space_, parts, by_batch, axes_[knobs() + 1].factors[b2]);
+      const int batch2 = space_.batches2()[b2];
+      // No number of background minibatches does better than the whole rest of the window.
+      const double unit = careful.problem == Problem::kMultiInfer ? batch2 : 1;
+      if (bounded &&
+          1001 * unit * (1 - sample.t_in * careful.rate / (1000 * batch)) < scan->score * sample.t_bg) {
+        continue;
+      }
+      const Outcome outcome = Judge(careful, batch, batch2, sample, space_.IdleWatts(choice.mode));
+      if (!outcome.feasible || outcome.score < scan->score) continue;
+      // Among equal scores, the one with most power to spare is the safest.
+      const double spare = 1 - outcome.power_w / careful.power_w;
+      const bool equal = outcome.score <= scan->score * (1 + 1e-12);
+      if (equal && (spare <= scan->slack || (scan->have_plan && !scan->chosen))) continue;
+      choice.batch2 = static_cast<int>(b2);
+      if (!space_.Exists(choice) || Tried(choice)) continue;
+      scan->score = outcome.score;
+      scan->slack = spare;
+      scan->chosen = choice;
+    }
   }
 
   const StrategyOptions options_;
   std::vector<Axis> fresh_;  // knobs, then batch, then batch2
   std::vector<Axis> axes_;
   std::vector<int> index_;  // [knob * modes + mode]: position of the mode's value
-  Choice start_;
   Parts base_{};
   std::vector<Parts> model_;        // of every mode, at the start's batches
   std::vector<Parts> corrections_;  // measured over modelled, one a probe

@@ -14,6 +14,7 @@ void Gp::Reset() {
   mean_ = prior_->mean();
   variance_ = prior_->variance() + prior_->ripple() * prior_->ripple();
   gains_.clear();
+  error_squares_ = 0;
   surprise_ = 0;
   scale_ = 1;
 }
@@ -37,6 +38,7 @@ void Gp::Add(Eigen::Index i, float log_value, float spread) {
     variance_[i] = 0;
   }
   if (!gains_.empty()) surprise_ += std::min(standardised * standardised, 25.0F);
+  error_squares_ += spread * spread;
   gains_.push_back(std::move(column));
   // As if four predictions of just the expected error had been seen before.
   scale_ = (4 + surprise_) / (4 + static_cast<float>(gains_.size() - 1));

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <cmath>
 #include <memory>
 #include <vector>
 
@@ -27,14 +28,17 @@ class Gp {
   // Of the value itself, ripple included; 0 at candidates read exactly. Scaled by how far off past readings
   // were.
   float variance(Eigen::Index i) const { return variance_[i] * scale_; }
-  float scale() const { return scale_; }
-  const Eigen::ArrayXf& unscaled_variance() const { return variance_; }
+  // Relative standard error of a reading, as those so far had it (root mean square).
+  float reading_error() const {
+    return gains_.empty() ? 0 : std::sqrt(error_squares_ / static_cast<float>(gains_.size()));
+  }
 
  private:
   std::shared_ptr<const Prior> prior_;
   Eigen::ArrayXf mean_;
   Eigen::ArrayXf variance_;
   std::vector<Eigen::ArrayXf> gains_;  // posterior covariance columns over the root of their pivots
+  float error_squares_ = 0;            // of the readings
   float surprise_ = 0;                 // sum of squared standardised errors of the predictions so far
   float scale_ = 1;
 };

@@ -19,7 +19,7 @@ constexpr float kPowerResidual = 0.04F;
 // Chosen: recorded power is less smooth than time. Gp scales up where a device ripples more.
 constexpr float kTimeRipple = 0.005F;
 constexpr float kPowerRipple = 0.015F;
-constexpr float kLength = 0.6F;  // of the residual, in parts of a knob's range
+constexpr float kLength = 0.9F;  // of the residual, in parts of a knob's range
 
 double Normal(base::Random& random) {
   const double radius = std::sqrt(-2 * std::log(1 - random.Uniform()));

@@ -69,6 +69,10 @@ double Terms::LongestInference(int batch) const {
 Terms TermsOf(const Query& query) {
   Terms terms;
   terms.problem = query.problem;
+  // Each window of changing rates is a problem of its own.
+  if (query.problem == Problem::kDynamic) {
+    terms.problem = query.train.empty() ? Problem::kInfer : Problem::kConcurrent;
+  }
   terms.objective = query.objective;
   terms.rule = query.rule;
   terms.rate = query.rate;

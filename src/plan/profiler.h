@@ -4,6 +4,7 @@
 // Not a cache: asking twice pays twice, and under noise gives two readings.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <set>
@@ -14,10 +15,15 @@
 
 namespace mortar::plan {
 
+// Relative standard errors of a sample's readings; 0: exact.
+struct Spread {
+  double t_in = 0, p_in = 0, t_bg = 0, p_bg = 0;
+  double Greatest() const { return std::max({t_in, p_in, t_bg, p_bg}); }
+};
+
 struct Measurement {
   Sample sample;
-  // Relative standard error of the readings, as the spread of the repeated minibatches shows it; 0: exact.
-  double spread = 0;
+  Spread spread;  // estimated from how the repeated minibatches of the point differ
 };
 
 class Profiler {
@@ -44,6 +50,7 @@ class Profiler {
 };
 
 // Replays a table. `sigma` > 0 multiplies every reading by a log-normal factor; the truth stays the table.
+// Nobody is told sigma: each reading comes with the standard error that its minibatches would show.
 class TableProfiler final : public Profiler {
  public:
   // REQUIRES: the space outlives this.
@@ -53,6 +60,7 @@ class TableProfiler final : public Profiler {
 
  private:
   double Noisy(double value);
+  double EstimatedError();
   const Space& space_;
   const double sigma_;
   base::Random random_;

@@ -5,33 +5,12 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "plan/page.h"
+
 namespace mortar::plan {
 namespace {
 
 constexpr char kSyntheticTitle[] = "synthetic: ranks strategies, says nothing of a real device";
-
-std::string Escape(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '&':
-        out += "&amp;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
 
 std::vector<const EvaluationRow*> MeasuredFirst(const Evaluation& evaluation) {
   std::vector<const EvaluationRow*> rows;
@@ -51,12 +30,6 @@ Outcome JudgeProbe(const Space& space, const Terms& terms, const Probe& probe) {
                space.batches2()[static_cast<std::size_t>(probe.choice.batch2)], probe.measured.sample,
                space.IdleWatts(probe.choice.mode));
 }
-
-constexpr char kStyle[] =
-    "<style>body{font:15px/1.45 system-ui,sans-serif;margin:2em auto;max-width:70em;padding:0 1em;color:#222}"
-    "table{border-collapse:collapse;margin:.5em 0 2em}td,th{padding:.2em .7em;text-align:right;"
-    "border-bottom:1px solid #ddd}td:first-child,th:first-child{text-align:left}h2.s{color:#865}"
-    "svg{background:#fafafa;border:1px solid #ddd}.bar{fill:#47a}</style>";
 
 }  // namespace
 
@@ -181,65 +154,6 @@ std::vector<const Probe*> MeasuredFront(const Space& space, const Terms& terms,
     return JudgeProbe(space, free, *a).power_w < JudgeProbe(space, free, *b).power_w;
   });
   return front;
-}
-
-std::string PlanHtml(const Space& space, const Query& query, const Plan& plan,
-                     const std::vector<Probe>& probes) {
-  const Terms terms = TermsOf(query);
-  Terms free = terms;
-  free.power_w = kNoLimit;
-  constexpr double kWidth = 720;
-  constexpr double kHeight = 360;
-  double most_power = terms.power_w < 1e30 ? terms.power_w : 1;
-  double most_value = 1e-9;
-  const auto value_of = [&](const Outcome& outcome) {
-    return terms.problem == Problem::kInfer ? outcome.latency_ms : outcome.throughput;
-  };
-  for (const Probe& probe : probes) {
-    const Outcome outcome = JudgeProbe(space, free, probe);
-    most_power = std::max(most_power, outcome.power_w);
-    most_value = std::max(most_value, value_of(outcome));
-  }
-  const auto x = [&](double power) { return 40 + power / (1.05 * most_power) * (kWidth - 60); };
-  const auto y = [&](double value) { return kHeight - 30 - value / (1.05 * most_value) * (kHeight - 50); };
-  std::string html = fmt::format(
-      "<!doctype html><meta charset=utf-8><title>plan</title>{}<h1>{} on {}</h1><p>{} points; {}.</p><svg "
-      "width={} "
-      "height={}>",
-      kStyle, ProblemName(query.problem), Escape(space.table().device), probes.size(),
-      plan.feasible ? Escape(ModeText(space.table(), plan.mode)) : "no plan", kWidth, kHeight);
-  if (terms.power_w < 1e30) {
-    html += fmt::format("<line x1={0:.1f} x2={0:.1f} y1=10 y2={1} stroke=#c33 stroke-dasharray=4 />",
-                        x(terms.power_w), kHeight - 30);
-  }
-  std::string line;
-  for (const Probe* probe : MeasuredFront(space, terms, probes)) {
-    const Outcome outcome = JudgeProbe(space, free, *probe);
-    line += fmt::format("{:.1f},{:.1f} ", x(outcome.power_w), y(value_of(outcome)));
-  }
-  html += fmt::format("<polyline points=\"{}\" fill=none stroke=#47a />", line);
-  std::string rows;
-  for (std::size_t i = 0; i < probes.size(); ++i) {
-    const Outcome outcome = JudgeProbe(space, free, probes[i]);
-    const std::string verdict = VerdictText(space, terms, probes[i]);
-    const bool chosen = plan.feasible && probes[i].choice.mode == plan.mode &&
-                        space.batches()[static_cast<std::size_t>(probes[i].choice.batch)] == plan.batch;
-    html +=
-        fmt::format("<circle cx={:.1f} cy={:.1f} r={} fill={}><title>{}</title></circle>", x(outcome.power_w),
-                    y(value_of(outcome)), chosen ? 7 : 4, verdict == "feasible" ? "#283" : "#c33",
-                    Escape(ModeText(space.table(), probes[i].choice.mode)));
-    rows += fmt::format("<tr><td>{}<td>{}<td>{}<td>{:.3f}<td>{:.2f}<td>{}", i + 1,
-                        Escape(ModeText(space.table(), probes[i].choice.mode)),
-                        space.batches()[static_cast<std::size_t>(probes[i].choice.batch)], value_of(outcome),
-                        outcome.power_w, Escape(verdict));
-  }
-  html += fmt::format(
-      "<text x=45 y=20>{}</text><text x={} y={}>power, W (budget "
-      "dashed)</text></svg><table><tr><th>#<th>mode<th>batch"
-      "<th>{}<th>W<th>verdict{}</table>\n",
-      terms.problem == Problem::kInfer ? "latency, ms" : "throughput /s", kWidth - 220, kHeight - 8,
-      terms.problem == Problem::kInfer ? "ms" : "/s", rows);
-  return html;
 }
 
 }  // namespace mortar::plan

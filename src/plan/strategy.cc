@@ -47,6 +47,22 @@ int DefaultProbes(StrategyId id, Problem problem) {
   return problem == Problem::kInfer ? 11 : 15;
 }
 
+void Planner::Explore(const std::vector<Terms>& queries, int points) {
+  int left = points;
+  const auto search = [&](const Terms& terms, int most) {
+    const std::size_t had = probes_.size();
+    Solve(terms, std::min(most, left));
+    left -= std::min(left, static_cast<int>(probes_.size() - had));
+  };
+  for (std::size_t i = 0; i < queries.size() && left > 0; ++i) {
+    const int rest = static_cast<int>(queries.size() - i) - 1;
+    const int share = std::max(1, left - rest);
+    search(queries[i], i == 0 ? std::min(share, 15) : std::min(share, 2 + left / (rest + 1)));
+  }
+  // What is left goes round again: later queries taught what earlier ones could not know.
+  for (std::size_t i = 0; i < queries.size() && left > 0; ++i) search(queries[i], 4);
+}
+
 const Probe* Planner::Measure(const Choice& choice) {
   const auto measured = profiler_.Measure(choice);
   if (!measured) return nullptr;

@@ -46,6 +46,10 @@ class Planner {
   // strategy's budget for one query.
   virtual Plan Solve(const Terms& terms, int more = -1) = 0;
 
+  // Pays up to `points` for what serves all of these queries best; their plans are then Solve(…, 0). By
+  // default the hardest (first) is searched first, and what is left goes round.
+  virtual void Explore(const std::vector<Terms>& queries, int points);
+
   // Forgets nothing that was paid, but starts the next Solve as a query of its own would. Strategies that
   // keep a set for any later query (als, nn) keep it; random, gmd and auto start empty.
   virtual void StartOver() = 0;

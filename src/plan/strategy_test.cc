@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "plan/dynamic.h"
+#include "plan/measured.h"
 #include "plan/oracle.h"
 #include "plan/score.h"
 
@@ -195,6 +196,70 @@ TEST(DynamicTest, ASequenceSharesItsPoints) {
   }
 }
 
+TEST(DynamicTest, UnannouncedPlansRestOnWhatWasPaidBefore) {
+  base::Random random(17);
+  const Table table = MakeTable(Odd::kSmooth, 10);
+  Query query = MakeQuery(Problem::kDynamic, random);
+  query.train = "job";
+  query.power_w = 22;
+  query.latency_ms = 300;
+  for (int w = 0; w < 12; ++w) query.rates.push_back(20 + 60 * random.Uniform());
+  // The first window's plan is the same whatever comes after it.
+  std::optional<Plan> first;
+  for (const double later : {20.0, 80.0}) {
+    std::fill(query.rates.begin() + 1, query.rates.end(), later);
+    const auto space = Space::Make(table, query);
+    ASSERT_TRUE(space);
+    TableProfiler profiler(*space, 0, 1);
+    const auto planner = MakePlanner(StrategyId::kAuto, *space, profiler, {});
+    const Plan plan = PlanRates(*planner, query, /*announced=*/false).plans.front();
+    if (first) {
+      EXPECT_EQ(plan.mode, first->mode);
+      EXPECT_EQ(plan.outcome.tau, first->outcome.tau);
+    }
+    first = plan;
+  }
+}
+
+TEST(DynamicTest, InferenceAloneMayChangeItsRateToo) {
+  base::Random random(18);
+  const Table table = MakeTable(Odd::kSmooth, 11);
+  Query query = MakeQuery(Problem::kDynamic, random);
+  query.train.clear();
+  query.latency_ms = 300;
+  query.power_w = 30;
+  query.rates = {20, 60, 1e6};
+  const auto space = Space::Make(table, query);
+  ASSERT_TRUE(space);
+  for (const StrategyId id : {StrategyId::kAuto, StrategyId::kGmd, StrategyId::kAls, StrategyId::kOracle}) {
+    TableProfiler profiler(*space, 0, 1);
+    const DynamicPlan plans = PlanRates(*MakePlanner(id, *space, profiler, {40, 1}), query);
+    EXPECT_TRUE(plans.plans[0].feasible && plans.plans[1].feasible) << StrategyName(id);
+    EXPECT_EQ(plans.plans[0].outcome.tau, 0);
+    EXPECT_FALSE(plans.plans[2].feasible);
+  }
+}
+
+TEST(MarginTest, InferenceAndBackgroundShareTheMarginOfAWindow) {
+  // Exact readings: 100 − 40 = 60 ms are left. Otherwise x with 60 − x = 2.33·√((40·0.02)² + (x·0.01)²).
+  EXPECT_DOUBLE_EQ(RoomWithMargin(100, 40, 0, 0), 60);
+  const double room = RoomWithMargin(100, 40, 0.02, 0.01);
+  EXPECT_NEAR(60 - room, 2.33 * std::hypot(0.8, room * 0.01), 1e-9);
+  EXPECT_EQ(RoomWithMargin(100, 99, 0.02, 0.01), 0);  // 1 ms left, 4.6 ms of margin
+  EXPECT_EQ(RoomWithMargin(100, 120, 0.02, 0.01), 0);
+
+  Terms terms;
+  terms.rate = 10;  // a window of 100 ms
+  terms.latency_ms = 80;
+  terms.power_w = 30;
+  const Sample sample{40, 20, 6, 20};
+  EXPECT_EQ(JudgeWithMargin(terms, 1, 1, sample, {}, -1).tau, 10);
+  EXPECT_EQ(JudgeWithMargin(terms, 1, 1, sample, {0.02, 0.02, 0.01, 0.02}, -1).tau, 9);
+  // A background that may draw more than the budget: none of it.
+  EXPECT_EQ(JudgeWithMargin(terms, 1, 1, sample, {0, 0, 0, 0.2}, -1).tau, 0);
+  EXPECT_FALSE(JudgeWithMargin(terms, 1, 1, sample, {0.3, 0, 0, 0}, -1).feasible);  // 40·e^0.7 = 80.5 ms
+}
+
 TEST(ScoreTest, AWindowThatOverflowsIsAViolation) {
   const Table table = MakeTable(Odd::kSmooth, 8);
   base::Random random(15);
@@ -223,12 +288,22 @@ TEST(ProfilerTest, NoiseHasTheSpreadItStates) {
   const Sample truth = space->SampleAt({3, 1, 0});
   double sum = 0;
   double squares = 0;
+  double stated = 0;
+  double stated_squares = 0;
   constexpr int kReadings = 4000;
   for (int i = 0; i < kReadings; ++i) {
-    const double off = std::log(profiler.Measure({3, 1, 0})->sample.t_in / truth.t_in);
+    const auto measured = profiler.Measure({3, 1, 0});
+    const double off = std::log(measured->sample.t_in / truth.t_in);
     sum += off;
     squares += off * off;
+    stated += measured->spread.t_in;
+    stated_squares += measured->spread.t_in * measured->spread.t_in;
   }
+  // What a point says of its own error is itself estimated, from 40 minibatches: unbiased in its square, and
+  // off by 1/√(2·39) = 11 % of it.
+  EXPECT_NEAR(stated_squares / kReadings, 0.0009, 0.00002);
+  const double mean = stated / kReadings;
+  EXPECT_NEAR(std::sqrt(stated_squares / kReadings - mean * mean) / 0.03, 0.113, 0.01);
   EXPECT_NEAR(sum / kReadings, 0, 0.002);
   EXPECT_NEAR(std::sqrt(squares / kReadings), 0.03, 0.002);
   EXPECT_EQ(profiler.points(), kReadings);

@@ -64,6 +64,42 @@ TEST(ControllerTest, MeasurementAboveTheModelScalesIt) {
   EXPECT_TRUE(controller.exhausted());
 }
 
+TEST(ControllerTest, MeasurementBelowTheModelScalesItDown) {
+  Controller controller(0.02);
+  base::Random random(3);
+  for (int i = 0; i < 1000; ++i) {
+    const bool control = controller.NextIsControl(random.Uniform());
+    const double request = 1e6 * (1 + 0.002 * (random.Uniform() - 0.5));
+    // The model sees 1.6 %, the truth is none.
+    controller.OnRequest(static_cast<std::int64_t>(request), control ? 0 : 16'000, control);
+  }
+  EXPECT_EQ(controller.scale(), 0.5);  // no further, whatever was measured
+}
+
+// 10 controls of 100 and 10 treated of 110 on the mean, each ±10: variance of either mean 100 / 9, relative
+// error sqrt(100 / 9 / 100² + 100 / 9 / 110²) = 0.04505, half an interval 1.96 · 1.1 · 0.04505 = 0.0971.
+TEST(ControllerTest, IntervalIsThatOfARatioOfMeans) {
+  Controller controller;
+  for (int i = 0; i < 10; ++i) controller.OnRequest(i % 2 == 0 ? 90 : 110, 0, true);
+  for (int i = 0; i < 10; ++i) controller.OnRequest(i % 2 == 0 ? 100 : 120, 0, false);
+  const MeasuredSlowdown measured = controller.Measured();
+  ASSERT_TRUE(measured.known);
+  EXPECT_NEAR(measured.mean, 0.1, 1e-9);
+  EXPECT_NEAR(measured.low, 0.1 - 0.0971, 1e-4);
+  EXPECT_NEAR(measured.high, 0.1 + 0.0971, 1e-4);
+}
+
+TEST(ControllerTest, CautionRisesTenTimesAsFastAsItFalls) {
+  Controller controller(0.02);
+  // Harm at 1.5 %, under the aim of 1.6 % and above seven tenths of it.
+  controller.OnRequest(1'015'000, 15'000, false);
+  EXPECT_NEAR(controller.caution(), 0.34, 1e-9);
+  for (int i = 0; i < 25; ++i) controller.OnRequest(1'000'000, 0, false);
+  // For one more request 15 in 1,000 stand against 2 requests, 0.75 %: calm enough. 25 steps down from then
+  // on.
+  EXPECT_NEAR(controller.caution(), 0.34 - 25 * 0.004, 1e-9);
+}
+
 TEST(ControllerTest, AFewControlsSayNothing) {
   Controller controller;
   for (int i = 0; i < 7; ++i) controller.OnRequest(1'000'000, 0, true);

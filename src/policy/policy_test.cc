@@ -31,6 +31,16 @@ Peer Holder() {
           .next_submit_ns = kNow + 500 * kUs};
 }
 
+// Another filler, held at the gate with a submit of `length_ns`.
+Peer Gated(std::int64_t length_ns) {
+  return {.slot = 1,
+          .priority = 5,
+          .doing = Doing::kGated,
+          .last_activity_ns = kNow - 10 * kUs,
+          .pending_length_ns = length_ns,
+          .wake_at_ns = kNow + 1};
+}
+
 const Case kCases[] = {
     {"alone", [](View& v, Ask&) { v.count = 0; }, {G, G, G, G, G}},
     {"holder in a gap that fits", [](View&, Ask&) {}, {G, W, F, F, F}},
@@ -99,6 +109,46 @@ const Case kCases[] = {
        v.peers[0].next_submit_ns = 0;
      },
      {G, G, G, G, G}},
+    {"gap outlived its prediction, such gaps last longer",
+     [](View& v, Ask&) {
+       v.peers[0].next_submit_ns = kNow - 5 * kUs;
+       v.peers[0].foretold_gap_ns = 800 * kUs;
+     },
+     {G, W, F, W, F}},
+    {"gap outlived its prediction, nothing is known of such gaps",
+     [](View& v, Ask&) { v.peers[0].next_submit_ns = kNow - 5 * kUs; },
+     {G, W, F, W, W}},
+    {"one of equal priority and longer waits",
+     [](View& v, Ask&) {
+       v.count = 2;
+       v.peers[1] = Gated(150 * kUs);
+     },
+     {G, W, F, W, W}},
+    {"one of equal priority and length waits",
+     [](View& v, Ask&) {
+       v.count = 2;
+       v.peers[1] = Gated(144 * kUs);
+     },
+     {G, W, F, F, F}},
+    {"one of equal priority waits that is too long for the gap",
+     [](View& v, Ask&) {
+       v.count = 2;
+       v.peers[1] = Gated(900 * kUs);
+     },
+     {G, W, F, F, F}},
+    {"one that is longer waited, and is overdue",
+     [](View& v, Ask&) {
+       v.count = 2;
+       v.peers[1] = Gated(150 * kUs);
+       v.peers[1].wake_at_ns = kNow - kOverdueNs - 1;
+     },
+     {G, W, F, F, F}},
+    {"holder active for another 40 ms",
+     [](View& v, Ask&) {
+       v.peers[0].idle_after_ns = 40'000 * kUs;
+       v.peers[0].next_submit_ns = 0;
+     },
+     {G, W, F, W, W}},
     {"control request", [](View& v, Ask&) { v.peers[0].withheld = true; }, {G, W, F, W, W}},
 };
 
@@ -120,6 +170,20 @@ TEST(PolicyTest, EveryCaseUnderEveryPolicy) {
         EXPECT_LE(verdict.wake_at_ns, kNow + kLongestSleepNs) << c.name;
       }
     }
+  }
+}
+
+TEST(PolicyTest, ExclusiveWaitsForTheLastOfThoseAbove) {
+  for (const bool swapped : {false, true}) {
+    View view;
+    view.now_ns = kNow;
+    view.count = 2;
+    view.settings.policy = model::PolicyId::kExclusive;
+    view.peers[swapped ? 1 : 0] = Holder();
+    view.peers[swapped ? 0 : 1] = Holder();
+    view.peers[0].last_activity_ns = view.peers[0].busy_until_ns = kNow - 3'000 * kUs;
+    // Active for 5 ms from their last sign of life: the later one counts.
+    EXPECT_EQ(Decide(view, {.priority = 5, .length_ns = 144 * kUs}).wake_at_ns, kNow + 4'990 * kUs);
   }
 }
 

@@ -15,6 +15,8 @@ inline constexpr int kMaxPeers = 64;
 
 // Design: a client whose counters stand still this long is not active under any policy.
 inline constexpr std::int64_t kStandstillNs = 100'000'000;
+// Design: idle_after is the p99 of a client's gaps within 5 and 50 ms; what says more is not believed.
+inline constexpr std::int64_t kIdleAfterAtMostNs = 50'000'000;
 // Design: a waiting client whose wake-up is overdue by this much no longer comes first.
 inline constexpr std::int64_t kOverdueNs = 50'000;
 

@@ -13,7 +13,11 @@ constexpr std::int64_t kSeveralForNs = 100'000'000;  // chosen: a second stream 
 constexpr std::uint32_t kLearnAlways = 16;           // repetitions after which a step is seasoned
 constexpr std::uint64_t kLongSegment = 512;          // submits
 constexpr std::int64_t kMarginNs = 50'000;           // chosen: at full caution, beside a quarter of the gap
-constexpr std::uint64_t kBoundaryEvery = 256;  // submits without a wait after which a period is looked for
+constexpr std::uint64_t kHorizon = 1024;             // chosen: submits looked ahead where no wait comes
+constexpr std::uint64_t kChunk = 64;             // of them learned at a time, so that no submit takes long
+constexpr std::uint32_t kChainLeast = 16;        // chosen: shorter chains say little about pauses
+constexpr std::int64_t kLongestPauseNs = 5'000;  // chosen
+constexpr std::uint64_t kBoundaryEvery = 256;    // submits without a wait after which a period is looked for
 
 }  // namespace
 
@@ -35,14 +39,17 @@ Forecast LanePredictor::OnSubmit(const Submission& s) {
   unknown_in_flight_ = known == 0 || (unknown_in_flight_ && !waited);
   e.submitted = now;
   const std::int64_t earliest = std::max(now, s.not_before_ns);
-  undisturbed_ = std::max(undisturbed_, earliest) + e.duration;
-  disturbed_ = std::max({disturbed_, earliest, s.fill_until_ns}) + e.duration;
+  chain_ = undisturbed_ > earliest ? chain_ + 1 : 0;
+  e.chain = static_cast<std::uint16_t>(std::min<std::uint32_t>(chain_, UINT16_MAX));
+  undisturbed_ = std::max(undisturbed_ + pause_ns_, earliest) + e.duration;
+  disturbed_ = std::max({disturbed_ + pause_ns_, earliest, s.fill_until_ns}) + e.duration;
+  ahead_ += e.duration;
   e.undisturbed = undisturbed_;
   e.disturbed = disturbed_;
   e.wait = 0;
   if (waited) {
     waits_[sequence_ % kLog] = {returned_, wait_base_, wait_depth_};
-    e.wait = static_cast<std::uint32_t>(sequence_ % kLog) + 1;
+    e.wait = static_cast<std::uint16_t>(sequence_ % kLog + 1);
   }
   e.kernel = s.kernel;
 
@@ -58,10 +65,8 @@ Forecast LanePredictor::OnSubmit(const Submission& s) {
     ended_ = requests_.OnSubmit(now, returned_, starts && book_.period() > 1);
   }
   returned_ = 0;
-  if (sequence_ - segment_ >= kLog / 2) {
-    Learn(0, /*with_slack=*/false);
-    segment_ = sequence_;
-  }
+  if (sequence_ - segment_ >= kHorizon + kChunk) [[unlikely]]
+    LearnUnwaited();
   if ((waited || sequence_ % kBoundaryEvery == 0) && book_.Unsettled() && book_.Search()) {
     for (std::uint64_t i = std::min(learned_gaps_, sequence_); i <= sequence_; ++i)
       entry(i).place.position = nullptr;
@@ -102,11 +107,11 @@ Forecast LanePredictor::AfterSubmit(const Entry& e, const Submission& s) {
   const std::int64_t margin = Margin(step->gap_ns);
   forecast.next_submit_ns = base + std::max<std::int64_t>(0, step->gap_ns - margin);
   if (step != e.place.position || !SlackUsable(*step)) return forecast;
-  std::int64_t latest = s.now_ns + step->slack_ns;
+  std::int64_t latest = e.undisturbed + step->slack_ns;
   if (const Step* next = book_.Next();
       step->waits && step->depth == 0 && next != nullptr && next->slack_ready()) {
     // The last submit before a wait for it: what starts behind it cannot delay that wait, only the next one.
-    latest = base + step->gap_ns + next->slack_ns - next->duration_ns;
+    latest = base + step->gap_ns + next->slack_ns;
   }
   forecast.latest_free_ns = std::max(latest - margin, s.now_ns + 1);
   return forecast;
@@ -130,6 +135,7 @@ Forecast LanePredictor::OnWaitReturn(std::int64_t now, std::uint64_t covered) {
   wait_base_ = std::max(entry(sequence_).submitted, last.undisturbed);
   wait_depth_ = static_cast<std::uint32_t>(sequence_ - covered);
 
+  LearnPause(last, now);
   Learn(undisturbed_end, !unknown_in_flight_);
   if (covered == sequence_) {
     undisturbed_ = std::min(undisturbed_, now);
@@ -141,6 +147,7 @@ Forecast LanePredictor::OnWaitReturn(std::int64_t now, std::uint64_t covered) {
     disturbed_ += now - disturbed_end;
   }
   segment_ = sequence_ + 1;
+  ahead_ = 0;
   ended_ = requests_.OnWaitReturn(now, last_harm_);
   return AfterWait(now);
 }
@@ -158,7 +165,7 @@ Forecast LanePredictor::AfterWait(std::int64_t now) {
   forecast.next_submit_ns = now + std::max<std::int64_t>(0, step->gap_after_wait_ns - margin);
   const Step* next = book_.Next();
   if (next != nullptr && step == e.place.position && SlackUsable(*next)) {
-    const std::int64_t slack = step->gap_after_wait_ns + next->slack_ns - next->duration_ns;
+    const std::int64_t slack = step->gap_after_wait_ns + next->slack_ns;
     forecast.latest_free_ns = now + std::max<std::int64_t>(1, slack - margin);
   }
   return forecast;
@@ -201,19 +208,14 @@ void LanePredictor::LearnGap(std::uint64_t sequence) {
 void LanePredictor::LearnSlack(Entry& e, std::int64_t slack_ns) {
   Step* step = e.place.position;
   if (step == nullptr) return;
-  step->duration_ns = e.duration;
   step->slack.Add(slack_ns);
   step->slack_learned = step->slack.count();
   step->slack_ns = step->slack.Quantile(0.5 - 0.45 * caution_);
 }
 
-void LanePredictor::Learn(std::int64_t wait_end, bool with_slack) {
-  // Gaps first: each needs the submit after it, so the newest one's stays open until the next round.
+void LanePredictor::LearnGaps(std::uint64_t end, std::uint64_t mask, std::uint64_t phase) {
   const std::uint64_t oldest = sequence_ >= kLog ? sequence_ - kLog + 1 : 1;
-  // Seasoned steps learn from one repetition in four, or in sixteen; which ones, chance says.
-  const std::uint64_t mask = sequence_ - segment_ > kLongSegment ? 15 : 3;
-  const std::uint64_t phase = random_.Next();
-  for (std::uint64_t i = std::max(learned_gaps_, oldest); i < sequence_; ++i) {
+  for (std::uint64_t i = std::max(learned_gaps_, oldest); i < end; ++i) {
     const Entry& e = entry(i);
     const Entry& next = entry(i + 1);
     const std::int64_t silence = Silence(e, next);
@@ -227,7 +229,16 @@ void LanePredictor::Learn(std::int64_t wait_end, bool with_slack) {
     if (seasoned && !recording_ && ((i ^ phase) & mask) != 0) continue;
     LearnGap(i);
   }
-  learned_gaps_ = std::max(sequence_, std::uint64_t{1});
+  learned_gaps_ = std::max(end, std::uint64_t{1});
+}
+
+void LanePredictor::Learn(std::int64_t wait_end, bool with_slack) {
+  // Gaps first: each needs the submit after it, so the newest one's stays open until the next round.
+  const std::uint64_t oldest = sequence_ >= kLog ? sequence_ - kLog + 1 : 1;
+  // Seasoned steps learn from one repetition in four, or in sixteen; which ones, chance says.
+  const std::uint64_t mask = sequence_ - segment_ > kLongSegment ? 15 : 3;
+  const std::uint64_t phase = random_.Next();
+  LearnGaps(sequence_, mask, phase);
   if (!with_slack) return;
   std::int64_t after = 0;  // device time submitted after the one looked at
   for (std::uint64_t i = sequence_; i >= segment_ && i >= oldest; --i) {
@@ -235,10 +246,38 @@ void LanePredictor::Learn(std::int64_t wait_end, bool with_slack) {
     const Step* step = e.place.position;
     const bool seasoned = step != nullptr && step->slack.count() > kLearnAlways;
     if (!seasoned || ((i ^ phase) & mask) == 0) {
-      LearnSlack(e, std::max<std::int64_t>(0, wait_end - e.submitted - after));
+      LearnSlack(e, std::max<std::int64_t>(0, wait_end - e.undisturbed - after));
     }
-    after += e.duration;
+    after += e.duration + pause_ns_;
   }
+}
+
+// No wait for long: a wait right now would return when the device is done, and any later one leaves at least
+// as much slack as that. So the oldest submits learn a lower bound, some at a time.
+void LanePredictor::LearnUnwaited() {
+  const std::int64_t wait_end = std::max(entry(sequence_).submitted, undisturbed_);
+  const std::uint64_t phase = random_.Next();
+  LearnGaps(std::max(learned_gaps_, segment_ + kChunk), 15, phase);
+  for (const std::uint64_t end = segment_ + kChunk; segment_ < end; ++segment_) {
+    Entry& e = entry(segment_);
+    ahead_ -= e.duration;
+    const std::int64_t after = ahead_ + static_cast<std::int64_t>(sequence_ - segment_) * pause_ns_;
+    const Step* step = e.place.position;
+    const bool seasoned = step != nullptr && step->slack.count() > kLearnAlways;
+    if (unknown_in_flight_ || (seasoned && ((segment_ ^ phase) & 3) != 0)) continue;
+    LearnSlack(e, std::max<std::int64_t>(0, wait_end - e.undisturbed - after));
+  }
+}
+
+// The wait returned when the device was done with a long chain of kernels, and nothing came in between: what
+// the model missed is the pauses between them.
+void LanePredictor::LearnPause(const Entry& last, std::int64_t now) {
+  if (last.chain < kChainLeast || now <= wait_enter_ || last.undisturbed != last.disturbed) return;
+  if (unknown_in_flight_ || (last.disturbed <= wait_enter_ && now - wait_enter_ < kLongestPauseNs)) return;
+  const std::int64_t missed = (now - last.disturbed) * 256 / last.chain;
+  const std::int64_t learned = std::int64_t{pause_256_} + missed / 4;
+  pause_256_ = static_cast<std::uint32_t>(std::clamp<std::int64_t>(learned, 0, kLongestPauseNs * 256));
+  pause_ns_ = pause_256_ / 256;
 }
 
 int LanePredictor::TakeChangedLadder() {

@@ -8,8 +8,11 @@
 // and D, with fills, D = max(D, t, fill_until) + d. At a wait entered at w that returns at r and covers a
 // submit with H and D,
 //     undisturbed return T = max(w, H);   harm = clamp(r - T, 0, max(w, D) - T).
-// The slack of a submit at t is T - t - (device time submitted after it and before that wait): latest_free =
-// t + slack.
+// Kernels that follow each other without a gap are a pause apart, which is learned: over thousands of kernels
+// a microsecond each would make the models think that the device is idle.
+// What a submit may be late by is its slack: T - H - (device time submitted after it and before that wait), H
+// being the model's after it. latest_free = H + slack: a program that keeps the device busy until its wait has
+// none, however far ahead of the device its host is at the moment.
 #pragma once
 
 #include <array>
@@ -92,7 +95,8 @@ class LanePredictor {
     Kernel* kernel = nullptr;
     StepBook::Place place;
     std::uint32_t duration = 0;  // nanoseconds; 4.29 s at most
-    std::uint32_t wait = 0;      // 1 + index of the wait before it in waits_; 0: none
+    std::uint16_t wait = 0;      // 1 + index of the wait before it in waits_; 0: none
+    std::uint16_t chain = 0;     // submits before it that the device had no pause after, as modelled
   };
   static_assert(sizeof(Entry) == 64);
   struct Wait {
@@ -107,6 +111,9 @@ class LanePredictor {
   Forecast AfterSubmit(const Entry& now, const Submission& submission);
   Forecast AfterWait(std::int64_t now_ns);
   void Learn(std::int64_t wait_end, bool with_slack);
+  void LearnGaps(std::uint64_t end, std::uint64_t mask, std::uint64_t phase);
+  void LearnUnwaited();
+  void LearnPause(const Entry& last, std::int64_t now_ns);
   // How long nothing was heard between two submits: what a reader of the board sees.
   std::int64_t Silence(const Entry& e, const Entry& next) const;
   void LearnGap(std::uint64_t sequence);
@@ -130,8 +137,12 @@ class LanePredictor {
   std::uint64_t sequence_ = 0;      // of the newest submit; the first is 1
   std::uint64_t segment_ = 1;       // first submit since the last wait returned
   std::uint64_t learned_gaps_ = 1;  // gaps after submits below this are learned
+  std::int64_t ahead_ = 0;          // device time submitted from segment_ on
   std::int64_t undisturbed_ = 0;    // H
   std::int64_t disturbed_ = 0;      // D
+  std::int64_t pause_ns_ = 0;       // what the device takes between two kernels, learned
+  std::uint32_t pause_256_ = 0;     // the same times 256
+  std::uint32_t chain_ = 0;
   std::int64_t wait_enter_ = 0;
   std::int64_t last_harm_ = 0;
   std::int64_t returned_ = 0;  // of a wait since the newest submit; 0: none

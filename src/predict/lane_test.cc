@@ -251,5 +251,76 @@ TEST_F(LaneTest, FullCautionOffersNothingAndSomeCautionLess) {
   EXPECT_EQ(Wait().next_submit_ns, 0);
 }
 
+TEST_F(LaneTest, NothingIsForetoldWhileAnUnknownKernelIsInFlight) {
+  Kernel* k = Make(7, 185);
+  Kernel* unknown = kernels_.FindOrAdd(99, "unknown");
+  for (int i = 0; i < 200; ++i) {
+    Submit(k);
+    Wait();
+    now_ += 500 * kUs;
+  }
+  EXPECT_NE(Submit(k).next_submit_ns, 0);
+  EXPECT_EQ(Submit(unknown).next_submit_ns, 0);
+  EXPECT_EQ(Submit(k).next_submit_ns, 0) << "the unknown one may still be on the device";
+}
+
+TEST_F(LaneTest, CautionTakesAMarginFromGapsAndSlack) {
+  Kernel* k = Make(7, 185);
+  const auto run = [&] {
+    for (int i = 0; i < 200; ++i) {
+      Submit(k);
+      Wait();
+      now_ += 500 * kUs;
+    }
+  };
+  run();
+  const Forecast bold = Submit(k);
+  EXPECT_EQ(bold.next_submit_ns, now_ + 685 * kUs);
+  Wait();
+  now_ += 500 * kUs;
+  lane_.set_caution(0.5);
+  run();
+  const Forecast careful = Submit(k);
+  // Half of (a quarter of the 500 us from the kernel to the next submit, and 50 us).
+  const auto margin = static_cast<std::int64_t>((500 * kUs / 4 + 50 * kUs) * 0.5);
+  EXPECT_NEAR(static_cast<double>(careful.next_submit_ns), static_cast<double>(now_ + 685 * kUs - margin),
+              1e3);
+  EXPECT_NEAR(static_cast<double>(careful.latest_free_ns), static_cast<double>(now_ + 685 * kUs - margin),
+              1e3);
+  lane_.set_caution(1.0);
+  const Forecast none = Submit(k);
+  EXPECT_EQ(none.next_submit_ns, 0);
+  EXPECT_EQ(none.latest_free_ns, 0);
+}
+
+TEST_F(LaneTest, OutOfOrderQueueHasGapsAndNoSlack) {
+  Kernel* k = Make(7, 185);
+  Forecast f;
+  for (int i = 0; i < 200; ++i) {
+    f = lane_.OnSubmit({.kernel = k, .now_ns = now_, .stream = 1, .ordered = false});
+    device_ = now_ + 185 * kUs;
+    Wait();
+    now_ += 500 * kUs;
+  }
+  EXPECT_NE(f.next_submit_ns, 0);
+  EXPECT_EQ(f.latest_free_ns, 0);
+}
+
+// A kernel that ends sooner than foretold frees the device in the model too: the next one's harm counts from
+// there.
+TEST_F(LaneTest, AnEarlyReturnCorrectsTheModel) {
+  Kernel* k = Make(7, 185);
+  Submit(k);
+  lane_.OnWaitEnter(now_);
+  now_ += 50 * kUs;  // 135 us early
+  lane_.OnWaitReturn(now_, lane_.last_sequence());
+  const Forecast f = lane_.OnSubmit({.kernel = k, .now_ns = now_, .stream = 1});
+  EXPECT_EQ(f.busy_until_ns, now_ + 185 * kUs);
+  lane_.OnWaitEnter(now_);
+  now_ += 185 * kUs + 40 * kUs;  // 40 us late, without a fill: nobody's harm
+  lane_.OnWaitReturn(now_, lane_.last_sequence());
+  EXPECT_EQ(lane_.last_harm_ns(), 0);
+}
+
 }  // namespace
 }  // namespace mortar::predict

@@ -19,8 +19,7 @@ struct alignas(64) Step {
   std::uint64_t key = 0;               // the symbol (position) or hash (context)
   std::int64_t gap_ns = 0;             // until the next submit: see LanePredictor
   std::int64_t gap_after_wait_ns = 0;  // from the return of the wait that follows until the next submit
-  std::int64_t slack_ns = 0;           // latest_free minus the instant of this submit
-  std::int64_t duration_ns = 0;        // of the kernel submitted here, last seen
+  std::int64_t slack_ns = 0;           // how late what is submitted here may end: see LanePredictor
   std::uint32_t depth = 0;             // the wait that follows leaves this many submits uncovered
   std::uint32_t learned = 0;           // gaps seen
   std::uint32_t slack_learned = 0;

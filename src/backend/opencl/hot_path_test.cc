@@ -33,12 +33,12 @@ struct Counts {
   }
   bool operator==(const Counts&) const = default;
 };
-void PrintTo(const Counts& counts, std::ostream* out) {
+[[maybe_unused]] void PrintTo(const Counts& counts, std::ostream* out) {
   *out << counts.calls << " system calls, " << counts.locks << " locks, " << counts.memory << " allocations";
 }
 
 // Of this thread, while it counts. Static storage: the hooks run before anything is set up.
-constinit thread_local bool counting = false;
+[[maybe_unused]] constinit thread_local bool counting = false;
 constinit thread_local Counts counts;
 
 }  // namespace

@@ -8,7 +8,7 @@
 namespace mortar::opencl {
 namespace {
 
-constinit HandleMap<KernelInfo> kernels;
+constinit base::HandleMap<KernelInfo> kernels;
 
 // Handles are given out again after release: what a new one means must be looked up anew.
 KernelInfo* Learn(cl_kernel kernel) {

@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "backend/opencl/handle_map.h"
+#include "base/handle_map.h"
 #include "client/client.h"
 
 namespace mortar::opencl {

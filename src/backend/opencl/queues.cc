@@ -11,8 +11,8 @@
 namespace mortar::opencl {
 namespace {
 
-constinit HandleMap<Queue> queues;
-constinit HandleMap<client::Device> devices;
+constinit base::HandleMap<Queue> queues;
+constinit base::HandleMap<client::Device> devices;
 constinit std::atomic<std::uint64_t> streams{1};
 
 constexpr cl_device_info kPciBusInfo = 0x410F;  // CL_DEVICE_PCI_BUS_INFO_KHR: domain, bus, device, function

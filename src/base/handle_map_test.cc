@@ -1,4 +1,4 @@
-#include "backend/opencl/handle_map.h"
+#include "base/handle_map.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <thread>
 #include <vector>
 
-namespace mortar::opencl {
+namespace mortar::base {
 namespace {
 
 const void* Handle(std::uintptr_t number) { return reinterpret_cast<const void*>(number * 16); }
@@ -89,4 +89,4 @@ TEST(HandleMapTest, ReadersSeeWholeEntriesWhileItGrows) {
 }
 
 }  // namespace
-}  // namespace mortar::opencl
+}  // namespace mortar::base

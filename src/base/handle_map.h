@@ -14,7 +14,7 @@
 
 #include "base/hash.h"
 
-namespace mortar::opencl {
+namespace mortar::base {
 
 template <typename Value>
 class HandleMap {
@@ -86,4 +86,4 @@ class HandleMap {
   std::size_t count_ = 0;
 };
 
-}  // namespace mortar::opencl
+}  // namespace mortar::base

@@ -1,0 +1,155 @@
+#include "backend/cuda/mock/mock_driver.h"
+
+#include <cstdio>
+
+namespace mortar::cuda {
+namespace {
+
+MockCuda& Mock() {
+  static auto* mock = new MockCuda;
+  return *mock;
+}
+
+// What a function does beside recording; most do nothing.
+template <Symbol kSymbol>
+struct Special {};
+
+template <typename Handle>
+CUresult Make(Handle* made) {
+  if (made == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  *made = reinterpret_cast<Handle>(Mock().next_handle.fetch_add(16));
+  return CUDA_SUCCESS;
+}
+
+void* AddressOf(Symbol symbol);
+
+CUresult Look(const char* name, void** function, int version, unsigned long long flags, int* status) {
+  const bool per_thread = (flags & CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM) != 0;
+  const Symbol symbol = SymbolFor(name, version, per_thread);
+  *function = symbol != Symbol::kEnd ? AddressOf(symbol) : nullptr;
+  if (status != nullptr) *status = *function != nullptr ? 0 : 1;
+  return *function != nullptr ? CUDA_SUCCESS : CUDA_ERROR_NOT_FOUND;
+}
+
+CUresult Ready() { return Mock().busy ? CUDA_ERROR_NOT_READY : CUDA_SUCCESS; }
+
+CUresult Text(const char* text, char* out, int room) {
+  std::snprintf(out, static_cast<std::size_t>(room), "%s", text);
+  return CUDA_SUCCESS;
+}
+
+CUresult Name(const char** out, const char* name) {
+  if (name == nullptr) return CUDA_ERROR_NOT_FOUND;
+  *out = name;
+  return CUDA_SUCCESS;
+}
+
+CUresult IsCapturing(CUstream stream, int* status) {
+  *status = Mock().captured == reinterpret_cast<std::uintptr_t>(stream) ? 1 : 0;
+  return CUDA_SUCCESS;
+}
+
+#define MOCK_SPECIAL(symbol, ...)                   \
+  template <>                                       \
+  struct Special<Symbol::symbol> {                  \
+    static CUresult Call __VA_ARGS__                \
+  }
+
+MOCK_SPECIAL(cuDriverGetVersion, (int* out) { *out = Mock().version; return CUDA_SUCCESS; });
+MOCK_SPECIAL(cuDeviceGetCount, (int* out) { *out = Mock().devices; return CUDA_SUCCESS; });
+MOCK_SPECIAL(cuDeviceGetName, (char* out, int room, CUdevice) { return Text("Mock", out, room); });
+MOCK_SPECIAL(cuDeviceGetPCIBusId, (char* out, int room, CUdevice device) {
+  return Text(device == 0 ? "0000:0A:00.0" : "0000:0B:00.0", out, room);
+});
+MOCK_SPECIAL(cuCtxGetCurrent, (CUcontext* out) { *out = Mock().context; return CUDA_SUCCESS; });
+MOCK_SPECIAL(cuCtxGetDevice, (CUdevice* out) { *out = Mock().current_device; return CUDA_SUCCESS; });
+MOCK_SPECIAL(cuStreamCreate, (CUstream* out, unsigned) { return Make(out); });
+MOCK_SPECIAL(cuEventCreate, (CUevent* out, unsigned) { return Make(out); });
+MOCK_SPECIAL(cuModuleGetFunction, (CUfunction* out, CUmodule, const char*) { return Make(out); });
+MOCK_SPECIAL(cuLibraryGetKernel, (CUkernel* out, CUlibrary, const char*) { return Make(out); });
+MOCK_SPECIAL(cuKernelGetFunction, (CUfunction* out, CUkernel) { return Make(out); });
+MOCK_SPECIAL(cuGraphInstantiateWithFlags, (CUgraphExec* out, CUgraph, unsigned long long) { return Make(out); });
+MOCK_SPECIAL(cuGraphGetNodes, (CUgraph, CUgraphNode*, std::size_t* count) { *count = 7; return CUDA_SUCCESS; });
+MOCK_SPECIAL(cuFuncGetName, (const char** out, CUfunction) { return Name(out, Mock().function_name); });
+MOCK_SPECIAL(cuKernelGetName, (const char** out, CUkernel) { return Name(out, Mock().kernel_name); });
+MOCK_SPECIAL(cuFuncGetParamInfo, (CUfunction, std::size_t index, std::size_t* offset, std::size_t* size) {
+  // A pointer and a number.
+  if (index > 1) return CUDA_ERROR_INVALID_VALUE;
+  *offset = index * 8;
+  *size = index == 0 ? 8 : 4;
+  return CUDA_SUCCESS;
+});
+MOCK_SPECIAL(cuEventQuery, (CUevent) { return Ready(); });
+MOCK_SPECIAL(cuStreamQuery, (CUstream) { return Ready(); });
+MOCK_SPECIAL(cuStreamQuery_ptsz, (CUstream) { return Ready(); });
+MOCK_SPECIAL(cuEventElapsedTime, (float* out, CUevent, CUevent) { *out = Mock().elapsed_ms; return CUDA_SUCCESS; });
+MOCK_SPECIAL(cuStreamIsCapturing, (CUstream stream, int* status) { return IsCapturing(stream, status); });
+MOCK_SPECIAL(cuPointerGetAttribute, (void* out, int, CUdeviceptr) {
+  if (Mock().pageable) return CUDA_ERROR_INVALID_VALUE;
+  *static_cast<unsigned*>(out) = 1;
+  return CUDA_SUCCESS;
+});
+MOCK_SPECIAL(cuLaunchHostFunc, (CUstream, CUhostFn function, void* data) { function(data); return CUDA_SUCCESS; });
+MOCK_SPECIAL(cuLaunchHostFunc_ptsz, (CUstream, CUhostFn function, void* data) {
+  function(data);
+  return CUDA_SUCCESS;
+});
+MOCK_SPECIAL(cuStreamAddCallback, (CUstream stream, CUstreamCallback function, void* data, unsigned) {
+  function(stream, CUDA_SUCCESS, data);
+  return CUDA_SUCCESS;
+});
+MOCK_SPECIAL(cuStreamAddCallback_ptsz, (CUstream stream, CUstreamCallback function, void* data, unsigned) {
+  function(stream, CUDA_SUCCESS, data);
+  return CUDA_SUCCESS;
+});
+MOCK_SPECIAL(cuGetProcAddress, (const char* name, void** out, int version, unsigned long long flags) {
+  return Look(name, out, version, flags, nullptr);
+});
+MOCK_SPECIAL(cuGetProcAddress_v2, (const char* name, void** out, int version, unsigned long long flags, int* status) {
+  return Look(name, out, version, flags, status);
+});
+
+// A refusal leaves everything as it is.
+template <Symbol kSymbol, typename... Arguments>
+CUresult Call(Arguments... arguments) {
+  const CUresult answer = Mock().Record(kSymbol, arguments...);
+  if constexpr (requires { Special<kSymbol>::Call(arguments...); }) {
+    if (answer == CUDA_SUCCESS) return Special<kSymbol>::Call(arguments...);
+  }
+  return answer;
+}
+
+}  // namespace
+}  // namespace mortar::cuda
+
+#define MOCK_EXPORT extern "C" __attribute__((visibility("default")))
+
+#define MORTAR_CUDA_SYMBOL(symbol, class, parameters, arguments) \
+  MOCK_EXPORT CUresult symbol parameters;
+#include "backend/cuda/generated/symbols.def"
+#undef MORTAR_CUDA_SYMBOL
+
+#define MORTAR_CUDA_SYMBOL(symbol, class, parameters, arguments)             \
+  CUresult symbol parameters {                                              \
+    const auto call = [](auto... all) { return mortar::cuda::Call<mortar::cuda::Symbol::symbol>(all...); }; \
+    return call arguments;                                                  \
+  }
+#include "backend/cuda/generated/symbols.def"
+#undef MORTAR_CUDA_SYMBOL
+
+namespace mortar::cuda {
+namespace {
+
+void* AddressOf(Symbol symbol) {
+  static void* const kAddresses[] = {
+#define MORTAR_CUDA_SYMBOL(symbol, class, parameters, arguments) reinterpret_cast<void*>(&::symbol),
+#include "backend/cuda/generated/symbols.def"
+#undef MORTAR_CUDA_SYMBOL
+  };
+  return kAddresses[Index(symbol)];
+}
+
+}  // namespace
+}  // namespace mortar::cuda
+
+MOCK_EXPORT mortar::cuda::MockCuda* mortar_mock_cuda() { return &mortar::cuda::Mock(); }

@@ -1,0 +1,104 @@
+// A CUDA driver for tests of the shim: no device, no threads. Exports every function, records what reaches it in fixed
+// memory, and answers what the test says. Any thread; never destroyed.
+//
+// Work on streams is done at once, but for streams and events that the test holds busy. Not a simulation: see
+// src/simcuda for that.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <cstring>
+#include <mutex>
+
+#include "backend/cuda/api/symbols.h"
+#include "backend/cuda/api/types.h"
+#include "base/hash.h"
+
+namespace mortar::cuda {
+
+// One argument as a word, whatever its type; a large one as a hash of its bytes.
+template <typename T>
+std::uint64_t Word(const T& value) {
+  if constexpr (sizeof(T) > 8) {
+    return base::HashBytes(&value, sizeof value);
+  } else {
+    std::uint64_t word = 0;
+    std::memcpy(&word, &value, sizeof value);
+    return word;
+  }
+}
+
+struct MockCall {
+  int symbol = -1;
+  int count = 0;
+  std::array<std::uint64_t, 16> words{};
+};
+
+struct MockCuda {
+  // What a function answers; success where nothing is set.
+  std::array<std::atomic<int>, kSymbols> answers{};
+  std::array<std::atomic<int>, kSymbols> calls{};  // how often each was called
+  std::atomic<int> version{13000};
+  std::atomic<int> devices{1};
+  std::atomic<CUcontext> context{reinterpret_cast<CUcontext>(0xc0)};  // current in every thread
+  std::atomic<int> current_device{0};
+  std::atomic<std::uintptr_t> captured{0};  // this stream is being captured
+  std::atomic<bool> busy{false};            // events and streams are not ready
+  std::atomic<float> elapsed_ms{0.1F};      // between any two events
+  std::atomic<const char*> function_name{nullptr};  // of functions that the driver is asked about; null: not known
+  std::atomic<const char*> kernel_name{nullptr};
+  std::atomic<bool> pageable{false};  // all memory is unknown to the driver
+
+  // The newest calls of all functions, in order.
+  static constexpr std::size_t kCalls = 256;
+  std::array<MockCall, kCalls> log{};
+  std::atomic<std::size_t> logged{0};
+  std::mutex mutex;  // log
+
+  std::atomic<std::uintptr_t> next_handle{0x100000};
+
+  template <typename... Arguments>
+  CUresult Record(Symbol symbol, const Arguments&... arguments) {
+    calls[static_cast<std::size_t>(Index(symbol))].fetch_add(1);
+    const std::lock_guard lock(mutex);
+    MockCall& call = log[logged.load() % kCalls];
+    call.symbol = Index(symbol);
+    call.count = sizeof...(Arguments);
+    call.words = {Word(arguments)...};
+    logged.fetch_add(1);
+    return static_cast<CUresult>(answers[static_cast<std::size_t>(Index(symbol))].load());
+  }
+  // The newest call of `symbol`, or null.
+  const MockCall* Last(Symbol symbol) const {
+    const std::size_t end = logged.load();
+    for (std::size_t i = end; i > 0 && i + kCalls > end; --i) {
+      if (log[(i - 1) % kCalls].symbol == Index(symbol)) return &log[(i - 1) % kCalls];
+    }
+    return nullptr;
+  }
+  int CallsOf(Symbol symbol) const { return calls[static_cast<std::size_t>(Index(symbol))].load(); }
+  void Answer(Symbol symbol, int result) { answers[static_cast<std::size_t>(Index(symbol))].store(result); }
+  void Clear() {
+    for (auto& answer : answers) answer.store(0);
+    for (auto& number : calls) number.store(0);
+    version = 13000;
+    devices = 1;
+    context = reinterpret_cast<CUcontext>(0xc0);
+    current_device = 0;
+    captured = 0;
+    busy = false;
+    elapsed_ms = 0.1F;
+    function_name = nullptr;
+    kernel_name = nullptr;
+    pageable = false;
+    logged = 0;
+    for (MockCall& call : log) call = {};
+  }
+};
+
+}  // namespace mortar::cuda
+
+// Exported by the mock: its state.
+extern "C" mortar::cuda::MockCuda* mortar_mock_cuda();

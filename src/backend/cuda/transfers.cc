@@ -1,0 +1,88 @@
+// Copies, sets and moves of memory, identified by kind and size; the blocking ones wait too. And what only
+// occupies a stream: counted, remembered, never held. The handlers are made from the generated rows.
+#include <string_view>
+
+#include "backend/cuda/functions.h"
+#include "backend/cuda/submit.h"
+#include "model/kernel_id.h"
+
+namespace mortar::cuda {
+namespace {
+
+constexpr std::uint64_t HashLiteral(std::string_view name) {
+  std::uint64_t hash = 0xcbf29ce484222325ULL;
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
+  return base::Mix(hash);
+}
+
+// When the call itself waits for the device.
+enum Waits { kNever, kAlways, kIfPageable };
+
+template <typename Size, typename Pointer>
+std::size_t BytesOf(const CudaCopy2D<Size, Pointer>* copy) {
+  return copy != nullptr ? std::size_t{copy->WidthInBytes} * copy->Height : 0;
+}
+template <typename Size, typename Pointer>
+std::size_t BytesOf(const CudaCopy3D<Size, Pointer>* copy) {
+  return copy != nullptr ? std::size_t{copy->WidthInBytes} * copy->Height * copy->Depth : 0;
+}
+
+std::size_t SumOf(const std::size_t* sizes, std::size_t count) {
+  std::size_t sum = 0;
+  for (std::size_t i = 0; sizes != nullptr && i < count; ++i) sum += sizes[i];
+  return sum;
+}
+
+template <typename Copy>
+const void* HostOf(const Copy* copy) {
+  if (copy == nullptr) return nullptr;
+  if (copy->dstMemoryType == CU_MEMORYTYPE_HOST) return copy->dstHost;
+  return copy->srcMemoryType == CU_MEMORYTYPE_HOST ? copy->srcHost : nullptr;
+}
+
+// Memory that the driver does not know: an asynchronous copy of it waits.
+bool IsPageable(const void* host) {
+  if (host == nullptr) return false;
+  unsigned int type = 0;
+  return Real<Symbol::cuPointerGetAttribute>()(&type, CU_POINTER_ATTRIBUTE_MEMORY_TYPE,
+                                               std::bit_cast<std::uintptr_t>(host)) != CUDA_SUCCESS;
+}
+
+struct Row {
+  std::string_view kind;
+  std::uint64_t hash;
+  bool occupies;
+  bool per_thread;
+  Waits waits;
+};
+
+// `bytes` and `host` look into what the program passed: only for calls that Mortar handles.
+template <typename Bytes, typename Host, typename Call>
+CUresult Transfer(const Row& row, CUstream stream, Bytes&& bytes, Host&& host, Call&& call) noexcept {
+  const Caller caller = FindCaller(stream, row.per_thread);
+  if (!caller) return call();
+  const model::LaunchShape shape{.shared_bytes = bytes()};
+  predict::Kernel* kernel = client::FindKernel(caller.device, model::MakeKernelId(row.hash, shape), row.kind);
+  if (!row.occupies) LearnAsEmpty(caller.lane, kernel);
+  const bool waits = row.waits == kAlways || (row.waits == kIfPageable && IsPageable(host()));
+  return Submit(
+      caller, {.kernel = kernel, .occupies = row.occupies, .may_sample = row.occupies, .waits = waits}, call);
+}
+
+constexpr bool kTransfer = true;
+constexpr bool kOrder = false;
+
+}  // namespace
+
+#define MORTAR_CUDA_TRANSFER(symbol, class, kind, per_thread, stream, bytes, waits, host, parameters, \
+                             arguments)                                                               \
+  MORTAR_CUDA_HANDLER(symbol) parameters noexcept {                                                   \
+    static constexpr Row kRow{kind, HashLiteral(kind), k##class, (per_thread) != 0, waits};           \
+    return Transfer(                                                                                  \
+        kRow, stream, [&]() -> std::size_t { return bytes; }, [&]() -> const void* { return host; },  \
+        [&] { return Real<Symbol::symbol>() arguments; });                                            \
+  }
+#include "backend/cuda/generated/transfers.def"
+#undef MORTAR_CUDA_TRANSFER
+
+}  // namespace mortar::cuda

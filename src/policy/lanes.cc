@@ -1,0 +1,47 @@
+#include "policy/lanes.h"
+
+#include <algorithm>
+
+namespace mortar::policy {
+namespace {
+
+constexpr std::int64_t kAssumedNs = 200'000;  // chosen: the in-flight bound
+constexpr std::int64_t kAssumedLeastNs = 20'000;
+constexpr std::int64_t kHalveEveryNs = 50'000'000;
+
+}  // namespace
+
+std::int64_t OutlivedFor(const LaneNews& lane, std::int64_t now_ns) {
+  if (lane.doing != Doing::kRunning || lane.next_submit_ns == 0 || now_ns < lane.next_submit_ns) return -1;
+  return now_ns - std::max(lane.busy_until_ns, lane.last_activity_ns);
+}
+
+void MergeLane(const LaneNews& lane, std::int64_t foretold_ns, bool first, Peer* peer) {
+  const bool gated = lane.doing == Doing::kGated;
+  peer->busy_until_ns = std::max(peer->busy_until_ns, lane.busy_until_ns);
+  peer->last_activity_ns = std::max(peer->last_activity_ns, lane.last_activity_ns);
+  peer->withheld |= lane.withheld;
+  if (gated && lane.pending_length_ns > peer->pending_length_ns) {
+    peer->pending_length_ns = lane.pending_length_ns;
+    peer->wake_at_ns = lane.wake_at_ns;
+  }
+  if (gated && !first) return;
+  if (first || peer->doing == Doing::kGated) {
+    peer->doing = lane.doing;
+    peer->next_submit_ns = lane.next_submit_ns;
+    peer->latest_free_ns = lane.latest_free_ns;
+    peer->foretold_gap_ns = foretold_ns;
+    return;
+  }
+  if (lane.doing == Doing::kRunning) peer->doing = lane.doing;
+  peer->next_submit_ns = std::min(peer->next_submit_ns, lane.next_submit_ns);
+  peer->latest_free_ns = std::min(peer->latest_free_ns, lane.latest_free_ns);
+  peer->foretold_gap_ns = 0;
+}
+
+std::int64_t AssumedLength(std::int64_t held_ns) {
+  const std::int64_t halvings = std::clamp<std::int64_t>(held_ns / kHalveEveryNs, 0, 10);
+  return std::max(kAssumedLeastNs, kAssumedNs >> halvings);
+}
+
+}  // namespace mortar::policy

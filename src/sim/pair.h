@@ -1,0 +1,115 @@
+// Two programs on one device: the holder, who matters, and the filler, who may have the rest. What each had
+// alone, and what each has under a policy.
+//
+// Bench makes and keeps what is alone (runs of each program by itself, yardsticks), so that any number of
+// policies and pairs can be compared. Several threads may use one Bench: what is missing is made once.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "sim/compile.h"
+#include "sim/run.h"
+#include "trace/arrivals.h"
+
+namespace mortar::sim {
+
+struct PairOptions {
+  trace::ArrivalSpec arrivals;  // of the holder
+  Ns for_ns = 5'000'000'000;
+  std::uint64_t max_requests = UINT64_MAX;
+  Ns split_ns = 0;  // cuts the filler's kernels
+  Ns split_cost_ns = 0;
+  bool blocking = false;  // the holder waits after every launch
+  bool jitter = true;     // of the holder
+  double max_slowdown = 0.02;
+  std::uint64_t seed = 1;
+  DeviceOptions device;
+  Ns gate_ns = 0;
+  std::uint32_t threshold = 4;
+  Ns in_flight_bound_ns = 200'000;
+  Ns margin_ns = 0;
+};
+
+// A file that was read, and the programs made of it.
+struct Source {
+  std::string path;
+  std::string name;  // for people: the file's, without endings
+  std::shared_ptr<const trace::Recording> recording;
+};
+
+// One row of a comparison. Ratios to what the same had alone; NaN where there is none.
+struct Row {
+  std::string holder, filler;
+  Policy policy = Policy::kFill;
+  std::uint64_t requests = 0;
+  double mean_x = 0, p50_x = 0, p99_x = 0, max_x = 0;
+  double filler_vs_alone = 0, filler_vs_gap = 0, filler_vs_slack = 0;
+  double fluid = 0;  // the most that a filler could have had, against alone
+  double device_busy = 0;
+  double filler_work_ns = 0, gap_work_ns = 0, slack_work_ns = 0, alone_work_ns = 0;  // per second
+  double filler_jct_x = 0;  // mean time of a filler's request against alone
+  double holder_mean_ns = 0, holder_p50_ns = 0, holder_p99_ns = 0, holder_max_ns = 0;
+  double alone_mean_ns = 0;
+  double worst_window = 0;  // mean slowdown of 100 consecutive requests: the 99th percentile
+  double windows_over = 0;  // share of those windows above max_slowdown
+  std::uint64_t windows = 0;
+  bool repeats_itself = false;
+  RunResult run;  // what is told beside: accounts, errors of prediction, traces
+};
+
+class Bench {
+ public:
+  explicit Bench(const PairOptions& options) : options_(options) {}
+  const PairOptions& options() const { return options_; }
+
+  // Errors: what Compile and MakeArrivals say.
+  base::Result<Row> Measure(const Source& holder, const Source& filler, Policy policy,
+                            bool keep_trace = false);
+  // What the holder does alone: request times by number.
+  struct Alone {
+    ProgramPtr program;
+    std::shared_ptr<const std::vector<Ns>> arrivals;
+    RunResult run;
+    std::vector<double> request_ns;  // by number; NaN where it did not end in the window
+    double rate = 0;                 // requests a second, back to back
+    double work_per_s = 0;
+    double busy = 0;
+    std::shared_ptr<const std::vector<OfflineMeans>> offline;
+  };
+  base::Result<std::shared_ptr<const Alone>> HolderAlone(const Source& holder);
+  base::Result<std::shared_ptr<const Alone>> FillerAlone(const Source& filler);
+  // The run that Measure makes. REQUIRES: both made by this Bench.
+  RunSpec Pair(const Alone& holder, const Alone& filler, Policy policy) const;
+
+ private:
+  using Made = base::Result<std::shared_ptr<const Alone>>;
+  struct Slot {
+    std::once_flag once;
+    std::unique_ptr<Made> made;
+  };
+  std::shared_ptr<Slot> Find(std::map<std::string, std::shared_ptr<Slot>>* slots, const std::string& key);
+  Made MakeHolder(const Source& holder) const;
+  Made MakeFiller(const Source& filler) const;
+  RunSpec Frame() const;
+  base::Result<double> Yardstick(const Source& holder, const Source& filler, Policy policy);
+
+  PairOptions options_;
+  std::mutex mutex_;  // the maps
+  std::map<std::string, std::shared_ptr<Slot>> holders_;
+  std::map<std::string, std::shared_ptr<Slot>> fillers_;
+  struct Work {
+    std::once_flag once;
+    double per_s = 0;
+  };
+  std::map<std::string, std::shared_ptr<Work>> yardsticks_;
+};
+
+// Reads a file of any kind that ReadRecording knows. Errors: its.
+base::Result<Source> ReadSource(const std::string& path);
+
+}  // namespace mortar::sim

@@ -1,0 +1,200 @@
+// Inside a run: clients, their threads and lanes, and the loop that moves time from event to event.
+//
+// Internal to src/sim; use run.h. One owner, one thread. host.cc steps host threads, gate.cc admits submits
+// under the live policies as client/gate.cc and client/lane.cc do, yardstick.cc under the simulator's own.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "base/histogram.h"
+#include "base/random.h"
+#include "policy/controller.h"
+#include "policy/lanes.h"
+#include "predict/lane.h"
+#include "sim/device.h"
+#include "sim/event_tree.h"
+#include "sim/run.h"
+#include "sim/yardstick.h"
+
+namespace mortar::sim {
+
+enum class ThreadState : std::uint8_t {
+  kCall,    // its event: a call begins
+  kGate,    // its event: look again
+  kWait,    // waits for the device; no event
+  kReturn,  // its event: the wait returns
+  kToken,   // waits for a call of another thread; no event
+  kMark,    // its event: a mark that waits for everything
+  kJoin,    // its part of the lap is done; no event
+  kOver,    // no further arrivals
+};
+
+struct LaneState {
+  LaneState(predict::KernelTable& kernels, std::uint64_t seed, double limit)
+      : predictor(kernels, seed), controller(limit), random(seed + 1) {
+    predictor.set_caution(controller.caution());
+  }
+  predict::LanePredictor predictor;
+  policy::Controller controller;
+  base::Random random;
+  policy::LaneNews news;
+  bool used = false;
+  Ns last_activity = 0;
+  Ns foretold_submit = 0;  // published at the last submit
+};
+
+struct Target {
+  std::uint32_t stream = 0;  // of the client
+  std::uint64_t count = 0;   // completed operations
+};
+
+struct ThreadData {
+  std::uint32_t client = 0;
+  std::uint32_t actor = 0;
+  std::uint32_t index = 0;  // in its client
+  ThreadState state = ThreadState::kJoin;
+  std::uint32_t pc = 0;
+  Ns returned = 0;    // of the step before
+  Ns began = 0;       // the present call
+  Ns held_since = 0;  // at the gate
+  bool spins = false;
+  bool refused = false;
+  Ns granted = 0;  // yardsticks: the submit goes then
+  Ns extra = 0;    // host time of the present call's decision
+  std::vector<Target> targets;
+  std::uint64_t lap_base = 0;  // its lane's sequence at the beginning of the lap
+  std::uint64_t jitter_key = 0;
+  LaneState* lane = nullptr;  // its own, or its client's one
+};
+
+struct StreamData {
+  std::uint32_t device = 0;
+  std::uint32_t number = 0;  // on that device
+  std::uint64_t base = 0;    // submitted before this lap
+  std::uint64_t submitted = 0;
+  std::uint64_t completed = 0;
+  std::vector<std::uint64_t> sequences;  // by operation of this lap: of its launch, on its lane
+  bool watched = false;                  // a thread of the client waits for it
+  Ns running_end = 0;                    // of the operation that runs, if nothing can interrupt it
+};
+
+struct ClientData {
+  const ClientSpec* spec = nullptr;
+  const Lap* lap = nullptr;
+  std::unique_ptr<predict::KernelTable> kernels;
+  std::vector<predict::Kernel*> by_launch;
+  std::vector<Ns> graph_began;  // by launch: start of the first of several operations
+  std::vector<StreamData> streams;
+  std::vector<std::unique_ptr<LaneState>> lanes;
+  std::uint32_t first_thread = 0;
+  std::uint32_t thread_count = 0;
+  std::uint32_t joined = 0;
+  std::vector<Ns> tokens;  // when given; -1: not yet
+  bool rivals = false;
+  bool below = false;  // somebody has a higher priority
+  bool others = false;
+  bool blocked_heads = false;
+  bool learning = false;
+  bool judged = false;  // has begun its first judged lap
+  std::uint32_t laps = 0;
+  std::uint64_t next_request = 0;
+  Ns request_began = 0;
+  Ns in_flight_until = 0;
+  Ns idle_after = 5'000'000;
+  Ns granted_until = 0;             // yardsticks: end of what was granted last
+  std::uint64_t slice_request = 0;  // kSlice: 1 + the request that has begun
+  std::uint64_t served = 0;
+  std::uint32_t in_flight_ops = 0;
+  ClientResult result;
+  base::Histogram early, late;  // errors of next_submit
+};
+
+class World final : public DeviceListener {
+ public:
+  explicit World(const RunSpec& spec);
+  RunResult Run();
+
+  void OnStart(std::uint32_t tag, const Queued& queued, Ns ready, Ns start, Ns end) override;
+  void OnDone(std::uint32_t tag, const Queued& queued, Ns start, Ns end) override;
+
+ private:
+  static constexpr Ns kStart = 1'000'000'000;  // no instant is 0, the mark for "absent"
+  static constexpr Ns kSpinNs = 50'000;        // as client/gate.h
+  static constexpr Ns kReactNs = 500;          // chosen: a spinning thread sees a change that much later
+  static constexpr Ns kLookAgainNs = 40'000;   // chosen: own policies, where nothing changes
+  static constexpr Ns kRestedNs = 10'000'000;  // as client/lane.cc
+
+  // Host threads: host.cc.
+  void Resume(ThreadData& t, Ns now);
+  void BeginLap(ClientData& c, Ns now);
+  void NextStep(ThreadData& t, Ns now);
+  bool TakeMark(ThreadData& t, const Step& step, Ns now);
+  void EndRequest(ClientData& c, Ns now);
+  void BeginCall(ThreadData& t, Ns now);
+  void Submitted(ThreadData& t, const Step& step, Ns now);
+  void BeginWait(ThreadData& t, const Step& step, Ns now);
+  void WaitDone(ThreadData& t, Ns done);
+  void TryEarlyReturn(ThreadData& t, const Step& step);
+  std::uint64_t Covered(const ThreadData& t, const Step& step) const;
+  void ReturnFromWait(ThreadData& t, Ns now);
+  void JoinLap(ThreadData& t);
+  void GiveToken(ClientData& c, std::uint32_t token, Ns at);
+  Ns Think(const ThreadData& t, const Step& step) const;
+  bool Satisfied(const ClientData& c, const ThreadData& t) const;
+  bool LearnedEnough(const ClientData& c, Ns now) const;
+
+  // The gate: gate.cc.
+  void Submit(ThreadData& t, const Step& step, Ns now);
+  void Look(ThreadData& t, const Step& step, Ns now);
+  void LookLive(ThreadData& t, const Step& step, Ns now);
+  void LookOwn(ThreadData& t, const Step& step, Ns now);
+  void Pass(ThreadData& t, const Step& step, Ns now, Ns until, bool through_gate, bool filled);
+  void BuildView(std::uint32_t asker, Ns now);
+  void Publish(ThreadData& t, policy::Doing doing, Ns now, const predict::Forecast& forecast);
+  void Changed(std::uint32_t client, Ns now);
+  void Hold(ThreadData& t, Ns now, Ns wake_at);
+  void TakeEnded(ThreadData& t);
+  bool UnderThreshold(const ClientData& c) const;
+  bool InSlice(ClientData& c, Ns now);
+  void CatchUpTurns(ClientData& c, Ns now);
+  Ns Length(const ClientData& c, const Step& step) const;
+
+  // Setting up, and results: world.cc.
+  void AddClient(std::uint32_t number, std::uint32_t first_actor);
+  void OpenWindow(Ns now);
+  void Finish(RunResult* result);
+  void Trace(ClientData& c, const model::TraceRecord& record);
+  void KeepStart(const ClientData& c, std::uint32_t stream, const Queued& queued, Ns ready, Ns start);
+  bool InWindow(Ns at) const { return window_begin_ != 0 && at >= window_begin_; }
+
+  Step const& step_of(const ThreadData& t) const { return clients_[t.client].lap->threads[t.index][t.pc]; }
+  ThreadData& thread(const ClientData& c, std::uint32_t index) { return threads_[c.first_thread + index]; }
+  static bool ReadyTest(void* self, std::uint32_t tag, const Op& op);
+
+  const RunSpec& spec_;
+  policy::Settings settings_;
+  bool live_ = true;
+  std::vector<ClientData> clients_;
+  std::vector<ThreadData> threads_;
+  std::vector<std::uint32_t> tag_client_;  // by tag of a stream
+  std::vector<std::uint32_t> tag_stream_;
+  std::unique_ptr<EventTree> events_;
+  std::vector<Device> devices_;
+  std::vector<std::uint32_t> spinners_;  // threads at the gate that look at every change
+  policy::View view_;
+  std::uint32_t fill_client_ = kNone;
+  Ns fill_until_ = 0;
+  std::unique_ptr<Yardstick> yardstick_;
+  std::uint32_t unjudged_ = 0;
+  std::uint64_t judged_requests_ = 0;
+  std::uint64_t events_done_ = 0;
+  std::uint32_t learn_laps_ = 0;
+  Ns window_begin_ = 0;
+  Ns window_end_ = 0;
+  Ns busy_at_begin_ = 0;
+  Ns now_ = 0;
+  std::unique_ptr<class ScheduleKeeper> keeper_;
+};
+
+}  // namespace mortar::sim
