@@ -282,12 +282,11 @@ base::Result<std::vector<double>> MakeArrivals(const ArrivalSpec& spec, double s
 std::vector<double> RatesByWindow(const std::vector<double>& instants, double window_s) {
   std::vector<double> rates;
   if (instants.empty() || !(window_s > 0)) return rates;
-  const auto windows =
-      std::min<std::size_t>(static_cast<std::size_t>(instants.back() / window_s) + 1, 1'000'000);
-  rates.assign(windows, 0);
+  constexpr double kMostWindows = 1'000'000;
+  rates.assign(static_cast<std::size_t>(std::min(instants.back() / window_s, kMostWindows - 1)) + 1, 0);
   for (const double instant : instants) {
-    const auto window = static_cast<std::size_t>(instant / window_s);
-    if (window < windows) rates[window] += 1 / window_s;
+    const double window = instant / window_s;
+    if (window < static_cast<double>(rates.size())) rates[static_cast<std::size_t>(window)] += 1 / window_s;
   }
   return rates;
 }

@@ -142,6 +142,7 @@ TEST(ArrivalsTest, SharedArrivalsRead) {
 TEST(ArrivalsTest, RatesByWindowCountRequests) {
   EXPECT_THAT(RatesByWindow({0, 0.5, 1.5, 3.9}, 1), ElementsAre(2, 1, 0, 1));
   EXPECT_TRUE(RatesByWindow({}, 1).empty());
+  EXPECT_EQ(RatesByWindow({0, 1e300}, 1).size(), 1'000'000u);  // the rest is left out
 }
 
 }  // namespace

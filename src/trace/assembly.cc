@@ -14,14 +14,6 @@ namespace {
 using base::Code;
 using base::Error;
 
-// Chosen: host stalls of many seconds are real (data loading); ten minutes in a profile are a clock that
-// jumped.
-constexpr std::int64_t kClockJumpNs = std::int64_t{600} * 1'000'000'000;
-// An operation that begins so long before its call belongs to another, or the clocks have nothing in common.
-constexpr std::int64_t kClocksApartNs = 1'000'000;
-constexpr std::int64_t kRoundingNs = 1'100;  // two instants of a file that counts microseconds
-constexpr std::uint64_t kOneIn = 100;        // of more damage than one in so many, the file is refused
-
 CallKind KindOf(CallClass what) {
   switch (what) {
     case CallClass::kGraph:
@@ -44,12 +36,6 @@ CallKind KindOf(CallClass what) {
   }
 }
 
-bool IsWait(CallClass what) {
-  return what == CallClass::kWaitDevice || what == CallClass::kWaitStream || what == CallClass::kWaitEvent;
-}
-
-bool IsMark(CallClass what) { return what == CallClass::kRecordEvent || what == CallClass::kStreamWait; }
-
 class Builder {
  public:
   explicit Builder(Seen seen) : seen_(std::move(seen)) {}
@@ -57,13 +43,7 @@ class Builder {
   base::Result<Recording> Build();
 
  private:
-  base::Status CheckKernels() const;
-  base::Status CheckClock();
-  base::Status Pair();
   void FindResolution();
-  void KeepCalls();
-  base::Status Untangle();
-  bool Shorten(Index before, Index next);
   void BuildThreads();
   void BuildOps();
   void BuildIdentities(const std::vector<Index>& order);
@@ -71,16 +51,11 @@ class Builder {
   void BuildMarks();
   void BuildRequests();
   void ShiftToZero();
-  Error Bad(std::uint32_t line, const std::string& what) const {
-    const std::string at = line == 0 ? "" : ":" + std::to_string(line);
-    return {Code::kInvalid, "read " + seen_.source + at + ": " + what};
-  }
 
   Seen seen_;
   Assembly a_;
-  std::vector<CallClass> classes_;      // by name
-  std::vector<Index> call_of_op_;       // seen call of each seen operation; kNone
-  std::vector<std::uint8_t> submits_;   // by seen call
+  std::vector<CallClass> classes_;  // by name
+  Paired paired_;
   std::vector<Index> kept_;             // seen calls, by thread, then start
   std::vector<Index> final_call_;       // of each seen call; kNone
   std::vector<Index> final_thread_;     // of each seen thread; kNone
@@ -89,182 +64,12 @@ class Builder {
   std::int64_t last_ns_ = 0;
 };
 
-base::Status Builder::CheckKernels() const {
-  const bool kernels = std::any_of(seen_.ops.begin(), seen_.ops.end(),
-                                   [](const SeenOp& op) { return op.kind == OpKind::kKernel; });
-  if (kernels) return {};
-  return Bad(0, "no kernels in it (" + std::to_string(seen_.ops.size()) + " copies and fills, " +
-                    std::to_string(seen_.calls.size()) +
-                    " host calls); record with the device's activities on");
-}
-
-// Without what happened, the file would be silent for so long.
-base::Status Builder::CheckClock() {
-  struct Event {
-    std::int64_t start_ns, end_ns;
-    std::uint32_t line;
-  };
-  std::vector<Event> events;
-  events.reserve(seen_.ops.size() + seen_.calls.size());
-  for (const SeenOp& op : seen_.ops) events.push_back({op.start_ns, op.start_ns + op.duration_ns, op.line});
-  for (const SeenCall& call : seen_.calls)
-    events.push_back({call.start_ns, call.start_ns + call.duration_ns, call.line});
-  std::sort(events.begin(), events.end(),
-            [](const Event& x, const Event& y) { return x.start_ns < y.start_ns; });
-  std::int64_t reached = events.front().end_ns;
-  for (std::size_t i = 0; i < events.size(); ++i) {
-    const Event& event = events[i];
-    if (event.end_ns - event.start_ns > kClockJumpNs) {
-      return Bad(event.line, "lasts over ten minutes; a clock jumped while it was recorded");
-    }
-    if (event.start_ns - reached > kClockJumpNs) {
-      const Event& odd = i * 2 < events.size() ? events[i - 1] : event;
-      return Bad(odd.line,
-                 "lies " + std::to_string((event.start_ns - reached) / 1'000'000'000) +
-                     " s from the rest of the recording; a clock jumped, or two recordings were joined");
-    }
-    reached = std::max(reached, event.end_ns);
-  }
-  first_ns_ = events.front().start_ns;
-  last_ns_ = reached;
-  return {};
-}
-
 void Builder::FindResolution() {
   const bool fine = std::any_of(seen_.ops.begin(), seen_.ops.end(), [](const SeenOp& op) {
     return op.start_ns % 1000 != 0 || op.duration_ns % 1000 != 0;
   });
   a_.out.resolution_ns = fine ? 1 : 1000;
   a_.tolerance_ns = 20'000 + 2 * a_.out.resolution_ns;
-}
-
-base::Status Builder::Pair() {
-  std::vector<Index> by_correlation;
-  for (Index c = 0; c < seen_.calls.size(); ++c) {
-    if (seen_.calls[c].correlation != kNoCorrelation) by_correlation.push_back(c);
-  }
-  const auto key = [&](Index c) { return std::pair(seen_.calls[c].correlation, seen_.calls[c].start_ns); };
-  std::sort(by_correlation.begin(), by_correlation.end(), [&](Index x, Index y) { return key(x) < key(y); });
-  call_of_op_.assign(seen_.ops.size(), kNone);
-  submits_.assign(seen_.calls.size(), 0);
-  std::uint64_t unpaired = 0;
-  std::uint64_t apart = 0;
-  std::uint32_t apart_line = 0;
-  for (Index o = 0; o < seen_.ops.size(); ++o) {
-    const SeenOp& op = seen_.ops[o];
-    // Numbers may come round again: of several calls the last that began before the operation did.
-    auto next =
-        std::upper_bound(by_correlation.begin(), by_correlation.end(), std::pair(op.correlation, op.start_ns),
-                         [&](const auto& wanted, Index c) { return wanted < key(c); });
-    if (next != by_correlation.begin() && seen_.calls[*(next - 1)].correlation == op.correlation) --next;
-    if (op.correlation == kNoCorrelation || next == by_correlation.end() ||
-        seen_.calls[*next].correlation != op.correlation) {
-      ++unpaired;
-      continue;
-    }
-    if (op.start_ns + kClocksApartNs < seen_.calls[*next].start_ns) {
-      if (apart++ == 0) apart_line = op.line;
-      continue;
-    }
-    call_of_op_[o] = *next;
-    submits_[*next] = 1;
-  }
-  if (unpaired == seen_.ops.size()) {
-    return Bad(
-        seen_.ops.front().line,
-        "no operation in it is tied to the call that submitted it (args.correlation); record with the host's "
-        "activities on, or use the device's times alone (--device-only)");
-  }
-  if (apart * kOneIn > seen_.ops.size()) {
-    return Bad(apart_line,
-               std::to_string(apart) +
-                   " operations begin over 1 ms before the calls that submitted them; a clock jumped");
-  }
-  a_.AddNote("operations that begin over 1 ms before their calls: replayed at their recorded instants", apart,
-             false);
-  a_.AddNote(
-      "operations that no call in the file submitted (before it began): replayed at their recorded instants",
-      unpaired, false);
-  return {};
-}
-
-void Builder::KeepCalls() {
-  std::vector<std::uint8_t> active(seen_.threads.size(), 0);
-  std::uint64_t without_op = 0;
-  std::uint64_t others = 0;
-  for (Index c = 0; c < seen_.calls.size(); ++c) {
-    const CallClass what = classes_[seen_.calls[c].name];
-    if (submits_[c] != 0 || IsWait(what)) active[seen_.calls[c].thread] = 1;
-  }
-  for (Index c = 0; c < seen_.calls.size(); ++c) {
-    const CallClass what = classes_[seen_.calls[c].name];
-    const bool matters = submits_[c] != 0 || IsWait(what) || what == CallClass::kMayWait;
-    if (matters && active[seen_.calls[c].thread] != 0) {
-      kept_.push_back(c);
-    } else if (what >= CallClass::kLaunch && what <= CallClass::kSet) {
-      ++without_op;
-    } else if (!IsMark(what)) {
-      ++others;
-    }
-  }
-  a_.AddNote("launches, copies and fills whose operation is not in the file: part of think times", without_op,
-             true);
-  a_.AddNote("host calls that neither submit nor wait: part of think times", others, true);
-  const auto key = [&](Index c) {
-    const SeenCall& call = seen_.calls[c];
-    return std::tuple(call.thread, call.start_ns, -call.duration_ns, c);
-  };
-  std::sort(kept_.begin(), kept_.end(), [&](Index x, Index y) { return key(x) < key(y); });
-}
-
-// A call that begins before the one in front of it has returned: that one ends here, as far as the replay
-// goes.
-bool Builder::Shorten(Index before, Index next) {
-  SeenCall& earlier = seen_.calls[before];
-  const SeenCall& later = seen_.calls[next];
-  const std::int64_t over = earlier.start_ns + earlier.duration_ns - later.start_ns;
-  const bool inside =
-      later.start_ns + later.duration_ns <= earlier.start_ns + earlier.duration_ns + kRoundingNs;
-  earlier.duration_ns = later.start_ns - earlier.start_ns;
-  return inside || over <= kRoundingNs;
-}
-
-base::Status Builder::Untangle() {
-  std::vector<Index> result;
-  std::uint64_t nested = 0;
-  std::uint64_t overlapping = 0;
-  std::uint32_t line = 0;
-  for (const Index c : kept_) {
-    const SeenCall& call = seen_.calls[c];
-    if (!result.empty()) {
-      const Index before = result.back();
-      const SeenCall& earlier = seen_.calls[before];
-      if (earlier.thread == call.thread && earlier.start_ns + earlier.duration_ns > call.start_ns) {
-        const bool inside =
-            call.start_ns + call.duration_ns <= earlier.start_ns + earlier.duration_ns + kRoundingNs;
-        if (inside && submits_[c] == 0) {
-          ++nested;
-          continue;
-        }
-        if (inside && submits_[before] == 0) {
-          ++nested;
-          result.back() = c;
-          continue;
-        }
-        if (!Shorten(before, c) && overlapping++ == 0) line = call.line;
-      }
-    }
-    result.push_back(c);
-  }
-  if (overlapping * kOneIn > kept_.size()) {
-    return Bad(line, std::to_string(overlapping) +
-                         " calls of one thread overlap, more than one in a hundred; the first is here");
-  }
-  a_.AddNote("host calls made inside others of the same thread: the one that submits counts", nested, true);
-  a_.AddNote("host calls that overlap others of the same thread: the earlier one cut short", overlapping,
-             false);
-  kept_ = std::move(result);
-  return {};
 }
 
 void Builder::BuildThreads() {
@@ -315,7 +120,7 @@ void Builder::BuildIdentities(const std::vector<Index>& order) {
   for (std::size_t i = 0; i < order.size(); ++i) {
     const SeenOp& op = seen_.ops[order[i]];
     Index shape = op.shape;
-    const Index call = call_of_op_[order[i]];
+    const Index call = paired_.call_of_op[order[i]];
     if (shape == 0 && op.kind == OpKind::kKernel && call != kNone) {
       const bool one = a_.out.ops[i].call != kNone && out.calls[out.ops[i].call].ops.count == 1;
       if (one) shape = seen_.calls[call].shape;
@@ -345,7 +150,7 @@ void Builder::BuildOps() {
   std::vector<Index> order(seen_.ops.size());
   std::iota(order.begin(), order.end(), 0);
   const auto final_call = [&](Index o) {
-    return call_of_op_[o] == kNone ? kNone : final_call_[call_of_op_[o]];
+    return paired_.call_of_op[o] == kNone ? kNone : final_call_[paired_.call_of_op[o]];
   };
   const auto key = [&](Index o) { return std::tuple(final_call(o), seen_.ops[o].start_ns, o); };
   std::sort(order.begin(), order.end(), [&](Index x, Index y) { return key(x) < key(y); });
@@ -407,8 +212,9 @@ base::Status Builder::BuildStreams() {
     if (over > kRoundingNs && overlapping++ == 0) line = op_line_[out.stream_ops[i]];
   }
   if (overlapping * 2 > out.ops.size()) {
-    return Bad(line, std::to_string(overlapping) + " of " + std::to_string(out.ops.size()) +
-                         " operations overlap others of their stream; these are no streams");
+    return Refuse(seen_, line,
+                  std::to_string(overlapping) + " of " + std::to_string(out.ops.size()) +
+                      " operations overlap others of their stream; these are no streams");
   }
   a_.AddNote(
       "operations that begin before the one in front of them in their stream has ended: replayed after it",
@@ -485,8 +291,7 @@ void Builder::ShiftToZero() {
 }
 
 base::Result<Recording> Builder::Build() {
-  if (auto status = CheckKernels(); !status.ok()) return status.error();
-  if (auto status = CheckClock(); !status.ok()) return status.error();
+  if (auto status = CheckSeen(seen_, &first_ns_, &last_ns_); !status.ok()) return status.error();
   a_.out.source = seen_.source;
   a_.out.recorder = seen_.recorder;
   a_.out.notes = std::move(seen_.notes);
@@ -496,13 +301,13 @@ base::Result<Recording> Builder::Build() {
     a_.AddNote("host calls, as only the device's times are used", seen_.calls.size(), true);
     seen_.calls.clear();
     seen_.steps.clear();
-    call_of_op_.assign(seen_.ops.size(), kNone);
-  } else if (auto status = Pair(); !status.ok()) {
+    paired_.call_of_op.assign(seen_.ops.size(), kNone);
+    paired_.submits.clear();
+  } else if (auto status = PairOperations(seen_, &a_, &paired_); !status.ok()) {
     return status.error();
   }
   for (const std::string& name : seen_.call_names.all()) classes_.push_back(ClassifyCall(name));
-  KeepCalls();
-  if (auto status = Untangle(); !status.ok()) return status.error();
+  if (auto status = KeepCalls(&seen_, classes_, paired_, &a_, &kept_); !status.ok()) return status.error();
   BuildThreads();
   BuildOps();
   if (auto status = BuildStreams(); !status.ok()) return status.error();
@@ -515,7 +320,8 @@ base::Result<Recording> Builder::Build() {
   FindHandOvers(&a_);
   FindDelays(&a_);
   // Clocks that disagree can make calls and operations wait for each other in a circle.
-  if (const auto status = CheckRecording(a_.out); !status.ok()) return Bad(0, status.error().message);
+  if (const auto status = CheckRecording(a_.out); !status.ok())
+    return Refuse(seen_, 0, status.error().message);
   return std::move(a_.out);
 }
 

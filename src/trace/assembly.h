@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/result.h"
 #include "trace/recording.h"
 #include "trace/seen.h"
 
@@ -45,6 +46,32 @@ struct Assembly {
     if (count > 0) out.notes.push_back({what, count, left_out});
   }
 };
+
+// Chosen: host stalls of many seconds are real (data loading); ten minutes in a profile are a clock that
+// jumped.
+inline constexpr std::int64_t kClockJumpNs = std::int64_t{600} * 1'000'000'000;
+inline constexpr std::int64_t kRoundingNs = 1'100;  // two instants of a file that counts microseconds
+inline constexpr std::uint64_t kOneIn = 100;        // of more damage than one in so many, the file is refused
+
+inline bool IsMark(CallClass what) {
+  return what == CallClass::kRecordEvent || what == CallClass::kStreamWait;
+}
+
+// "read SOURCE:LINE: what"; line 0: not said.
+base::Error Refuse(const Seen& seen, std::uint32_t line, const std::string& what);
+
+struct Paired {
+  std::vector<Index> call_of_op;      // of each seen operation, the seen call; kNone
+  std::vector<std::uint8_t> submits;  // of each seen call; empty: none does
+};
+
+// Whether there are kernels, and one clock; the first and the last instant.
+base::Status CheckSeen(const Seen& seen, std::int64_t* first_ns, std::int64_t* last_ns);
+base::Status PairOperations(const Seen& seen, Assembly* assembly, Paired* paired);
+// The calls that a replay makes, by thread, then start; none overlaps another of its thread any more.
+// `classes`: by name.
+base::Status KeepCalls(Seen* seen, const std::vector<CallClass>& classes, const Paired& paired,
+                       Assembly* assembly, std::vector<Index>* kept);
 
 const SeenSync* FindSync(const Assembly& assembly, std::int64_t correlation);
 

@@ -19,7 +19,7 @@ namespace {
 using base::Code;
 using base::Error;
 
-constexpr std::size_t kPiece = 1 << 18;
+constexpr std::size_t kPiece = 1 << 16;
 
 // Bytes as they lie in the file.
 class Raw {

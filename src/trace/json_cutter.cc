@@ -11,7 +11,7 @@ namespace {
 using base::Code;
 using base::Error;
 
-constexpr std::size_t kBuffer = 1 << 20;
+constexpr std::size_t kBuffer = 1 << 16;
 constexpr std::size_t kLargestPiece = std::size_t{32} << 20;  // chosen: no event of a profiler comes near
 constexpr std::size_t kLargestMember = std::size_t{8} << 20;
 constexpr int kDeepest = 64;
@@ -98,12 +98,16 @@ Step Scan(const char* text, std::size_t size, Nesting* nesting) {
 
 JsonCutter::JsonCutter(ByteSource& source) : source_(source), buffer_(kBuffer + kCutterPadding) {}
 
-Error JsonCutter::At(std::uint64_t line, const std::string& what) const {
-  return {Code::kCorrupt, "read " + source_.name() + ":" + std::to_string(line) + ": " + what};
+Error JsonCutter::At(std::uint64_t line, std::uint64_t column, const std::string& what) const {
+  const std::string place = column == 0 ? "" : ":" + std::to_string(column);
+  return {Code::kCorrupt, "read " + source_.name() + ":" + std::to_string(line) + place + ": " + what};
 }
 
 void JsonCutter::Consume(std::size_t size) {
-  line_ += CountLines(buffer_.data() + begin_, size);
+  const char* text = buffer_.data() + begin_;
+  line_ += CountLines(text, size);
+  const auto* newest = static_cast<const char*>(memrchr(text, '\n', size));
+  column_ = newest == nullptr ? column_ + size : static_cast<std::uint64_t>(text + size - newest);
   begin_ += size;
 }
 
@@ -116,7 +120,7 @@ base::Result<bool> JsonCutter::More() {
   }
   std::size_t room = buffer_.size() - kCutterPadding - end_;
   if (room == 0) {
-    if (end_ >= kLargestPiece) return Broken("one value takes more than 32 MiB; this is no profiler's trace");
+    if (end_ >= kLargestPiece) return Here("one value takes more than 32 MiB; this is no profiler's trace");
     buffer_.resize(2 * end_ + kCutterPadding);
     room = buffer_.size() - kCutterPadding - end_;
   }
@@ -149,10 +153,10 @@ base::Result<std::string_view> JsonCutter::Composite(bool droppable) {
         Consume(nesting.scanned);
         return std::string_view();
       case Step::kTooDeep:
-        return Broken("nested deeper than 64 levels; this is no profiler's trace");
+        return Here("nested deeper than 64 levels; this is no profiler's trace");
       case Step::kMismatch:
-        return At(line_ + CountLines(buffer_.data() + begin_, nesting.scanned),
-                  "not JSON: a bracket closes what another kind of bracket opened");
+        Consume(nesting.scanned - 1);
+        return Here("not JSON: a bracket closes what another kind of bracket opened");
       case Step::kNeedMore:
         break;
     }
@@ -165,7 +169,7 @@ base::Result<std::string_view> JsonCutter::Composite(bool droppable) {
     }
     const auto more = More();
     if (!more) return more.error();
-    if (!*more) return Broken("cut short: the file ends inside what begins here; fetch or record it again");
+    if (!*more) return Here("cut short: the file ends inside what begins here; fetch or record it again");
   }
 }
 
@@ -187,9 +191,9 @@ base::Result<std::string_view> JsonCutter::Scalar() {
     }
     const auto more = More();
     if (!more) return more.error();
-    if (!*more) return Broken("cut short: the file ends inside what begins here; fetch or record it again");
+    if (!*more) return Here("cut short: the file ends inside what begins here; fetch or record it again");
   }
-  if (size == 0) return Broken("not JSON: a value is missing");
+  if (size == 0) return Here("not JSON: a value is missing");
   return std::string_view(buffer_.data() + begin_, size);
 }
 
@@ -197,21 +201,21 @@ base::Result<std::string_view> JsonCutter::Value(bool droppable) {
   const auto first = Peek();
   if (!first) return first.error();
   if (*first == '{' || *first == '[') return Composite(droppable);
-  if (*first == '\0') return Broken("cut short: the file ends where a value should be");
+  if (*first == '\0') return Here("cut short: the file ends where a value should be");
   return Scalar();
 }
 
 base::Result<std::string> JsonCutter::Key() {
   const auto first = Peek();
   if (!first) return first.error();
-  if (*first != '"') return Broken("not JSON: a member's name should begin here");
+  if (*first != '"') return Here("not JSON: a member's name should begin here");
   const auto text = Scalar();
   if (!text) return text.error();
   std::string key(text->substr(1, text->size() - 2));
   Consume(text->size());
   const auto colon = Peek();
   if (!colon) return colon.error();
-  if (*colon != ':') return Broken("not JSON: a colon should follow the name '" + key.substr(0, 60) + "'");
+  if (*colon != ':') return Here("not JSON: a colon should follow the name '" + key.substr(0, 60) + "'");
   Consume(1);
   return key;
 }
@@ -241,9 +245,9 @@ base::Result<JsonCutter::Piece> JsonCutter::Start() {
     first = Peek();
     if (!first) return first.error();
   }
-  if (*first == '\0') return Broken("the file is empty");
+  if (*first == '\0') return Here("the file is empty");
   if (*first != '{' && *first != '[') {
-    return Broken("neither JSON nor another recording that mortar reads; see docs/traces.md");
+    return Here("neither JSON nor another recording that mortar reads; see docs/traces.md");
   }
   root_is_array_ = *first == '[';
   state_ = root_is_array_ ? State::kEvents : State::kMembers;
@@ -260,8 +264,8 @@ base::Result<JsonCutter::Piece> JsonCutter::Member() {
     return Finish();
   }
   if (!first_) {
-    if (*next == '\0') return Broken("cut short: the file ends inside its outermost object");
-    if (*next != ',') return Broken("not JSON: a comma or a brace should be here");
+    if (*next == '\0') return Here("cut short: the file ends inside its outermost object");
+    if (*next != ',') return Here("not JSON: a comma or a brace should be here");
     Consume(1);
   }
   first_ = false;
@@ -271,7 +275,7 @@ base::Result<JsonCutter::Piece> JsonCutter::Member() {
   next = Peek();
   if (!next) return next.error();
   if (key_ == "traceEvents" && *next == '[') {
-    if (found_events_) return Broken("a second traceEvents; which one counts nobody can say");
+    if (found_events_) return Here("a second traceEvents; which one counts nobody can say");
     found_events_ = true;
     state_ = State::kEvents;
     first_ = true;
@@ -293,10 +297,10 @@ base::Result<JsonCutter::Piece> JsonCutter::Event() {
     next = Peek();  // some writers leave a comma behind the last event
     if (!next) return next.error();
   } else if (!first_ && *next != ']' && *next != '\0') {
-    return Broken("not JSON: a comma or a bracket should be here");
+    return Here("not JSON: a comma or a bracket should be here");
   }
   first_ = false;
-  if (*next == '\0') return Broken("cut short: the file ends inside traceEvents; fetch or record it again");
+  if (*next == '\0') return Here("cut short: the file ends inside traceEvents; fetch or record it again");
   if (*next == ']') {
     Consume(1);
     if (root_is_array_) return Finish();
@@ -314,8 +318,8 @@ base::Result<JsonCutter::Piece> JsonCutter::Finish() {
   state_ = State::kEnded;
   const auto rest = Peek();
   if (!rest) return rest.error();
-  if (*rest != '\0') return Broken("not JSON: something follows the end of the trace");
-  if (!found_events_) return Broken("no traceEvents in it; this is no Chrome trace");
+  if (*rest != '\0') return Here("not JSON: something follows the end of the trace");
+  if (!found_events_) return Here("no traceEvents in it; this is no Chrome trace");
   return Piece{};
 }
 

@@ -35,8 +35,10 @@ class JsonCutter {
   // "read NAME:LINE: …": no JSON, cut short, nested too deeply, no traceEvents.
   base::Result<Piece> Next();
 
-  // An error at the line of the newest piece.
-  base::Error At(std::uint64_t line, const std::string& what) const;
+  // An error where the newest piece begins: NAME:LINE:COLUMN, both from 1, columns in bytes.
+  base::Error Here(const std::string& what) const { return At(line_, column_, what); }
+  // An error at a line.
+  base::Error At(std::uint64_t line, const std::string& what) const { return At(line, 0, what); }
 
  private:
   enum class State : std::uint8_t { kStart, kMembers, kEvents, kEnded };
@@ -55,13 +57,14 @@ class JsonCutter {
   // Makes more bytes available behind end_, keeping those from begin_ on. False at the end of the source.
   base::Result<bool> More();
   void Consume(std::size_t size);
-  base::Error Broken(const std::string& what) const { return At(line_, what); }
+  base::Error At(std::uint64_t line, std::uint64_t column, const std::string& what) const;
 
   ByteSource& source_;
   std::vector<char> buffer_;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
-  std::uint64_t line_ = 1;
+  std::uint64_t line_ = 1;  // of begin_
+  std::uint64_t column_ = 1;
   State state_ = State::kStart;
   bool source_ended_ = false;
   bool root_is_array_ = false;

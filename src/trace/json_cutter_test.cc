@@ -50,22 +50,22 @@ TEST(JsonCutterTest, MembersNobodyNeedsMayBeOfAnySize) {
 
 TEST(JsonCutterTest, BrokenJsonIsNamedWithItsLine) {
   const std::pair<const char*, const char*> kCases[] = {
-      {"", "read t:1: the file is empty"},
-      {"\n\nhello", "read t:3: neither JSON"},
+      {"", "read t:1:1: the file is empty"},
+      {"\n\nhello", "read t:3:1: neither JSON"},
       {"{\"traceEvents\":[\n{\"a\":1},\n{\"b\":",
-       "read t:3: cut short: the file ends inside what begins here"},
-      {"{\"traceEvents\":[\n{\"a\":1},\n", "read t:3: cut short: the file ends inside traceEvents"},
-      {"{\"traceEvents\":[\n{\"a\":1}\n{\"b\":2}]}", "read t:3: not JSON: a comma or a bracket"},
-      {"{\"traceEvents\":[{\"a\":\n[}]}", "read t:2: not JSON: a bracket closes"},
-      {"{\"traceEvents\":[]", "read t:1: cut short: the file ends inside its outermost object"},
-      {"{\"traceEvents\":[]}\nx", "read t:2: not JSON: something follows"},
-      {"{\"traceEvents\":[],\"traceEvents\":[]}", "read t:1: a second traceEvents"},
-      {"{\"other\":[]}", "read t:1: no traceEvents in it"},
-      {"{other:1}", "read t:1: not JSON: a member's name"},
-      {"{\"a\" 1}", "read t:1: not JSON: a colon should follow the name 'a'"},
-      {"{\"a\":}", "read t:1: not JSON: a value is missing"},
-      {"{\"a\":\"b", "read t:1: cut short"},
-      {"{\"a\":1 \"b\":2}", "read t:1: not JSON: a comma or a brace"},
+       "read t:3:1: cut short: the file ends inside what begins here"},
+      {"{\"traceEvents\":[\n{\"a\":1},\n", "read t:3:1: cut short: the file ends inside traceEvents"},
+      {"{\"traceEvents\":[\n{\"a\":1}\n{\"b\":2}]}", "read t:3:1: not JSON: a comma or a bracket"},
+      {"{\"traceEvents\":[{\"a\":\n[}]}", "read t:2:2: not JSON: a bracket closes"},
+      {"{\"traceEvents\":[]", "read t:1:18: cut short: the file ends inside its outermost object"},
+      {"{\"traceEvents\":[]}\nx", "read t:2:1: not JSON: something follows"},
+      {"{\"traceEvents\":[],\"traceEvents\":[]}", "read t:1:33: a second traceEvents"},
+      {"{\"other\":[]}", "read t:1:13: no traceEvents in it"},
+      {"{other:1}", "read t:1:2: not JSON: a member's name"},
+      {"{\"a\" 1}", "read t:1:6: not JSON: a colon should follow the name 'a'"},
+      {"{\"a\":}", "read t:1:6: not JSON: a value is missing"},
+      {"{\"a\":\"b", "read t:1:6: cut short"},
+      {"{\"a\":1 \"b\":2}", "read t:1:8: not JSON: a comma or a brace"},
   };
   for (const auto& [text, error] : kCases) {
     const auto pieces = Cut(text);

@@ -93,8 +93,8 @@ base::Result<Index> Collector::StreamOf(std::int64_t device, std::int64_t number
       streams_.try_emplace({device, number}, static_cast<Index>(seen_.streams.size()));
   if (!is_new) return place->second;
   if (seen_.streams.size() == kMostStreams) {
-    return cutter_.At(line_, "more than " + std::to_string(kMostStreams) +
-                                 " streams; these are no streams' numbers, or the file holds many programs");
+    return cutter_.Here("more than " + std::to_string(kMostStreams) +
+                        " streams; these are no streams' numbers, or the file holds many programs");
   }
   auto known = std::find_if(seen_.devices.begin(), seen_.devices.end(),
                             [&](const Device& d) { return d.number == device; });
@@ -111,7 +111,7 @@ base::Result<Index> Collector::ThreadOf(std::string_view pid, std::string_view t
   const auto [place, is_new] = threads_.try_emplace(thread_key_, static_cast<Index>(seen_.threads.size()));
   if (is_new) {
     if (seen_.threads.size() == kMostThreads) {
-      return cutter_.At(line_, "more than " + std::to_string(kMostThreads) + " host threads");
+      return cutter_.Here("more than " + std::to_string(kMostThreads) + " host threads");
     }
     SeenThread& thread = seen_.threads.emplace_back();
     if (!ParseTrailingNumber(pid, &thread.process)) thread.process = 0;
@@ -281,7 +281,7 @@ base::Status Collector::Take(const JsonCutter::Piece& piece) {
     Complain(kWrongText);
     return {};
   }
-  return cutter_.At(line_, "not JSON: " + event.error().message);
+  return cutter_.Here("not JSON: " + event.error().message);
 }
 
 void Collector::AddMember(std::string_view key, std::string_view value) {

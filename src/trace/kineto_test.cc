@@ -298,8 +298,8 @@ TEST(KinetoTest, BadInputIsRefusedWithItsLine) {
            .Kernel("k", "4", "30", 2)
            .Kernel("k", "5", "30", 2),
        "operations overlap others of their stream"},
-      {million(), "read t.json:4098: more than 4096 streams"},
-      {launch("1", "1", 2).Raw("{\"ph\":\"X\" \"cat\"}"), "read t.json:5: not JSON"},
+      {million(), "read t.json:4098:1: more than 4096 streams"},
+      {launch("1", "1", 2).Raw("{\"ph\":\"X\" \"cat\"}"), "read t.json:5:1: not JSON"},
   };
   for (const auto& [trace, error] : kCases) {
     const auto read = trace.Read();
