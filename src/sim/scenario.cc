@@ -5,7 +5,6 @@
 #include <limits>
 #include <numeric>
 #include <set>
-#define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
 
 #include "sim/slowdown.h"
@@ -175,12 +174,13 @@ base::Status ReadClient(const toml::table& table, std::size_t number, const std:
 }  // namespace
 
 base::Result<Scenario> ReadScenario(std::string_view text, const std::string& name) {
-  const toml::parse_result parsed = toml::parse(text);
-  if (!parsed) {
-    return Error{Code::kInvalid, name + ":" + std::to_string(parsed.error().source().begin.line) + ": " +
-                                     std::string(parsed.error().description())};
+  toml::table table;
+  try {
+    table = toml::parse(text);
+  } catch (const toml::parse_error& error) {
+    return Error{Code::kInvalid, name + ":" + std::to_string(error.source().begin.line) + ": " +
+                                     std::string(error.description())};
   }
-  const toml::table& table = parsed.table();
   Scenario scenario;
   Reader reader(table, "", name);
   double seed = 1;
