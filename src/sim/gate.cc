@@ -136,6 +136,7 @@ void World::LookLive(ThreadData& t, const Step& step, Ns now) {
   if (verdict.action == policy::Action::kWait) {
     policy::LaneNews& news = t.lane->news;
     t.lane->used = true;
+    if (!t.refused) t.refused_for = static_cast<std::uint32_t>(verdict.reason);
     t.refused = true;
     news.doing = policy::Doing::kGated;
     news.pending_length_ns = ask.length_ns > 0 ? ask.length_ns : ask.assumed_length_ns;
@@ -179,10 +180,15 @@ void World::Pass(ThreadData& t, const Step& step, Ns now, Ns until, bool through
     ++c.result.held;
     c.result.held_ns += now - t.held_since;
     t.refused = false;
+    Trace(c, {.kind = static_cast<std::uint32_t>(model::TraceKind::kGate),
+              .lane = t.index,
+              .begin_ns = t.held_since,
+              .end_ns = now,
+              .id = c.spec->program->launches[step.launch].id,
+              .detail = t.refused_for});
   }
   if (lane.foretold_submit != 0) {
-    const Ns error = lane.foretold_submit - now;
-    (error < 0 ? c.late : c.early).Add(error < 0 ? -error : error);
+    c.next_submit.Add(lane.foretold_submit - now);
   }
   predict::Forecast forecast = lane.predictor.OnSubmit(submission);
   forecast.busy_until_ns = std::max(forecast.busy_until_ns, until);
@@ -190,6 +196,15 @@ void World::Pass(ThreadData& t, const Step& step, Ns now, Ns until, bool through
   Publish(t, policy::Doing::kRunning, now, forecast);
   if (lane.predictor.has_ended()) TakeEnded(t);
   ++c.result.submits;
+  if (spec_.keep_trace) {
+    Trace(c, {.kind = static_cast<std::uint32_t>(model::TraceKind::kSubmit),
+              .lane = t.index,
+              .begin_ns = now,
+              .end_ns = std::max(now, forecast.busy_until_ns),
+              .id = c.spec->program->launches[step.launch].id,
+              .value_ns = kernel != nullptr ? kernel->duration_ns.load(kRelaxed) : 0,
+              .detail = filled ? 1U : 0U});
+  }
   const bool sample = kernel != nullptr && c.kernels->WantSample(*kernel, spec_.record_offline);
   for (std::uint32_t i = 0; i < step.op_count; ++i) {
     const Op& op = c.lap->ops[step.first_op + i];
@@ -201,7 +216,8 @@ void World::Pass(ThreadData& t, const Step& step, Ns now, Ns until, bool through
                         i == 0 && step.op_count > 1,
                         step.launch,
                         t.index,
-                        now};
+                        now,
+                        last ? forecast.busy_until_ns : 0};
     ++stream.submitted;
     stream.sequences.push_back(lane.predictor.last_sequence());
     ++c.in_flight_ops;

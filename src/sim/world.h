@@ -60,8 +60,9 @@ struct ThreadData {
   Ns held_since = 0;  // at the gate
   bool spins = false;
   bool refused = false;
-  Ns granted = 0;  // yardsticks: the submit goes then
-  Ns extra = 0;    // host time of the present call's decision
+  std::uint32_t refused_for = 0;  // policy::Reason of the first refusal
+  Ns granted = 0;                 // yardsticks: the submit goes then
+  Ns extra = 0;                   // host time of the present call's decision
   std::vector<Target> targets;
   std::uint64_t lap_base = 0;  // its lane's sequence at the beginning of the lap
   std::uint64_t jitter_key = 0;
@@ -107,7 +108,12 @@ struct ClientData {
   std::uint64_t served = 0;
   std::uint32_t in_flight_ops = 0;
   ClientResult result;
-  base::Histogram early, late;  // errors of next_submit
+  // What was foretold too late, and too early.
+  struct Account {
+    base::Histogram late, early;
+    void Add(Ns error) { (error < 0 ? early : late).Add(error < 0 ? -error : error); }
+  };
+  Account next_submit, device_end;
 };
 
 class World final : public DeviceListener {
