@@ -122,7 +122,7 @@ CommandId Timeline::Submit(Index stream, const Work& work) {
   command.occupancy = std::clamp(work.occupancy, 1, kWhole);
   command.kind = work.kind;
   command.engine = static_cast<std::uint8_t>(work.engine % s_.parameters.copy_engines);
-  command.keep = work.keep;
+  command.keep = work.keep && work.kind != WorkKind::kHost;  // its call is its notice
   if (work.event != kNone) s_.events[work.event].record = id;
   // From here on Repair takes the record for whole.
   std::atomic_signal_fence(std::memory_order_seq_cst);
