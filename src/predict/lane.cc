@@ -17,8 +17,7 @@ constexpr std::uint64_t kHorizon = 1024;             // chosen: submits looked a
 constexpr std::uint64_t kChunk = 64;             // of them learned at a time, so that no submit takes long
 constexpr std::uint32_t kChainLeast = 16;        // chosen: shorter chains say little about pauses
 constexpr std::int64_t kLongestPauseNs = 5'000;  // chosen
-constexpr std::int64_t kLongestLeadNs = 20'000'000;  // chosen
-constexpr std::uint64_t kBoundaryEvery = 256;  // submits without a wait after which a period is looked for
+constexpr std::uint64_t kBoundaryEvery = 256;    // submits without a wait after which a period is looked for
 
 }  // namespace
 
@@ -39,8 +38,7 @@ Forecast LanePredictor::OnSubmit(const Submission& s) {
   e.duration = static_cast<std::uint32_t>(std::min<std::int64_t>(known != 0 ? known : kGuessNs, UINT32_MAX));
   unknown_in_flight_ = known == 0 || (unknown_in_flight_ && !waited);
   e.submitted = now;
-  std::int64_t earliest = std::max(now, s.not_before_ns);
-  if (e.place.position != nullptr && undisturbed_ <= earliest) earliest += e.place.position->lead_ns;
+  const std::int64_t earliest = std::max(now, s.not_before_ns);
   chain_ = undisturbed_ > earliest ? chain_ + 1 : 0;
   e.chain = static_cast<std::uint16_t>(std::min<std::uint32_t>(chain_, UINT16_MAX));
   undisturbed_ = std::max(undisturbed_ + pause_ns_, earliest) + e.duration;
@@ -137,7 +135,7 @@ Forecast LanePredictor::OnWaitReturn(std::int64_t now, std::uint64_t covered) {
   wait_base_ = std::max(entry(sequence_).submitted, last.undisturbed);
   wait_depth_ = static_cast<std::uint32_t>(sequence_ - covered);
 
-  LearnLateness(covered, now);
+  LearnPause(last, now);
   Learn(undisturbed_end, !unknown_in_flight_);
   if (covered == sequence_) {
     undisturbed_ = std::min(undisturbed_, now);
@@ -271,24 +269,15 @@ void LanePredictor::LearnUnwaited() {
   }
 }
 
-// The wait returned when the device was done, later than the models said, and no fill came in between: what
-// they missed is the lead of the kernel that found the device idle, or the pauses of a long chain behind it.
-void LanePredictor::LearnLateness(std::uint64_t covered, std::int64_t now) {
-  const Entry& last = entry(covered);
-  if (now <= wait_enter_ || last.undisturbed != last.disturbed || unknown_in_flight_) return;
-  const std::int64_t missed = now - last.disturbed;
-  if (last.chain >= kChainLeast) {
-    const std::int64_t learned = std::int64_t{pause_256_} + missed * 256 / last.chain / 4;
-    pause_256_ = static_cast<std::uint32_t>(std::clamp<std::int64_t>(learned, 0, kLongestPauseNs * 256));
-    pause_ns_ = pause_256_ / 256;
-    return;
-  }
-  if (last.chain >= covered) return;
-  Step* first = entry(covered - last.chain).place.position;
-  if (first == nullptr) return;
-  first->lead.Add(first->lead_ns + missed);
-  if (first->lead.count() >= Step::kReady)
-    first->lead_ns = std::min(kLongestLeadNs, first->lead.Quantile(0.5));
+// The wait returned when the device was done with a long chain of kernels, and nothing came in between: what
+// the model missed is the pauses between them.
+void LanePredictor::LearnPause(const Entry& last, std::int64_t now) {
+  if (last.chain < kChainLeast || now <= wait_enter_ || last.undisturbed != last.disturbed) return;
+  if (unknown_in_flight_ || (last.disturbed <= wait_enter_ && now - wait_enter_ < kLongestPauseNs)) return;
+  const std::int64_t missed = (now - last.disturbed) * 256 / last.chain;
+  const std::int64_t learned = std::int64_t{pause_256_} + missed / 4;
+  pause_256_ = static_cast<std::uint32_t>(std::clamp<std::int64_t>(learned, 0, kLongestPauseNs * 256));
+  pause_ns_ = pause_256_ / 256;
 }
 
 int LanePredictor::TakeChangedLadder() {

@@ -8,12 +8,11 @@
 // and D, with fills, D = max(D, t, fill_until) + d. At a wait entered at w that returns at r and covers a
 // submit with H and D,
 //     undisturbed return T = max(w, H);   harm = clamp(r - T, 0, max(w, D) - T).
-// Kernels that follow each other without a gap are a pause apart, and a kernel that finds the device idle
-// starts a lead after its submit; both are learned from waits that returned later than the models said.
-// Without them the models would take a busy device for idle.
+// Kernels that follow each other without a gap are a pause apart, which is learned: over thousands of kernels
+// a microsecond each would make the models think that the device is idle.
 // What a submit may be late by is its slack: T - H - (device time submitted after it and before that wait), H
-// being the model's after it. latest_free = H + slack: a program that keeps the device busy until its wait
-// has none, however far ahead of the device its host is at the moment.
+// being the model's after it. latest_free = H + slack: a program that keeps the device busy until its wait has
+// none, however far ahead of the device its host is at the moment.
 #pragma once
 
 #include <array>
@@ -114,7 +113,7 @@ class LanePredictor {
   void Learn(std::int64_t wait_end, bool with_slack);
   void LearnGaps(std::uint64_t end, std::uint64_t mask, std::uint64_t phase);
   void LearnUnwaited();
-  void LearnLateness(std::uint64_t covered, std::int64_t now_ns);
+  void LearnPause(const Entry& last, std::int64_t now_ns);
   // How long nothing was heard between two submits: what a reader of the board sees.
   std::int64_t Silence(const Entry& e, const Entry& next) const;
   void LearnGap(std::uint64_t sequence);

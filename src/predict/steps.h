@@ -20,9 +20,8 @@ struct alignas(64) Step {
   std::int64_t gap_ns = 0;             // until the next submit: see LanePredictor
   std::int64_t gap_after_wait_ns = 0;  // from the return of the wait that follows until the next submit
   std::int64_t slack_ns = 0;           // how late what is submitted here may end: see LanePredictor
-  std::int64_t lead_ns = 0;   // from this submit to its start on an idle device, tail of waits included
-  std::uint32_t depth = 0;    // the wait that follows leaves this many submits uncovered
-  std::uint32_t learned = 0;  // gaps seen
+  std::uint32_t depth = 0;             // the wait that follows leaves this many submits uncovered
+  std::uint32_t learned = 0;           // gaps seen
   std::uint32_t slack_learned = 0;
   bool waits = false;  // a wait follows
   std::uint8_t ladder = 0;
@@ -30,7 +29,6 @@ struct alignas(64) Step {
   Recent gap;
   Recent gap_after_wait;
   Recent slack;
-  Recent lead;
 
   static constexpr std::uint32_t kReady = 4;  // chosen: fewer repetitions foretell nothing
   bool ready() const { return learned >= kReady; }
