@@ -16,6 +16,6 @@ void AddTraceImport(CLI::App& trace, Invocation& invocation);
 using SoloReplay = std::function<std::optional<double>(const trace::Recording&)>;
 
 // `replay` may be empty: then nothing is said of a replay.
-void AddTraceShow(CLI::App& trace, Invocation& invocation, SoloReplay replay);
+void AddTraceShow(CLI::App& trace, Invocation& invocation, const SoloReplay& replay);
 
 }  // namespace mortar::cli

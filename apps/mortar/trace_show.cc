@@ -52,7 +52,7 @@ int ShowTrace(const Show& options, const SoloReplay& replay) {
 
 }  // namespace
 
-void AddTraceShow(CLI::App& trace, Invocation& invocation, SoloReplay replay) {
+void AddTraceShow(CLI::App& trace, Invocation& invocation, const SoloReplay& replay) {
   auto* command =
       trace.add_subcommand("show", "Show a recording: kernels, busy and idle, gaps, what could be filled");
   auto options = std::make_shared<Show>();

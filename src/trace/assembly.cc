@@ -11,9 +11,6 @@
 namespace mortar::trace {
 namespace {
 
-using base::Code;
-using base::Error;
-
 CallKind KindOf(CallClass what) {
   switch (what) {
     case CallClass::kGraph:
@@ -48,6 +45,7 @@ class Builder {
   void BuildOps();
   void BuildIdentities(const std::vector<Index>& order);
   base::Status BuildStreams();
+  base::Status PutInRow();
   void BuildMarks();
   void BuildRequests();
   void ShiftToZero();
@@ -199,25 +197,47 @@ base::Status Builder::BuildStreams() {
   std::sort(out.stream_ops.begin(), out.stream_ops.end(),
             [&](Index x, Index y) { return by_start(x) < by_start(y); });
   a_.rank.resize(out.ops.size());
-  std::uint64_t overlapping = 0;
-  std::uint32_t line = 0;
   for (Index i = 0; i < out.stream_ops.size(); ++i) {
-    const Op& op = out.ops[out.stream_ops[i]];
-    Range& ops = out.streams[op.stream].ops;
+    Range& ops = out.streams[out.ops[out.stream_ops[i]].stream].ops;
     if (ops.count == 0) ops.first = i;
     a_.rank[out.stream_ops[i]] = ops.count++;
-    if (i == ops.first) continue;
-    const Op& before = out.ops[out.stream_ops[i - 1]];
-    const std::int64_t over = before.end_ns() - op.start_ns;
-    if (over > kRoundingNs && overlapping++ == 0) line = op_line_[out.stream_ops[i]];
   }
-  if (overlapping * 2 > out.ops.size()) {
+  return PutInRow();
+}
+
+// A stream runs one operation after another. Where two overlap (programmatic launches begin before the kernel
+// in front of them has ended), the earlier one counts until the later begins, and that one until both have
+// ended.
+base::Status Builder::PutInRow() {
+  Recording& out = a_.out;
+  std::uint64_t overlapping = 0;
+  std::uint64_t crowded = 0;  // three at once
+  std::uint32_t line = 0;
+  for (const Stream& stream : out.streams) {
+    std::int64_t last = INT64_MIN;  // the two latest ends, as the file says
+    std::int64_t second = INT64_MIN;
+    for (Index i = stream.ops.first; i < stream.ops.end(); ++i) {
+      Op& op = out.ops[out.stream_ops[i]];
+      const std::int64_t said = op.end_ns();
+      if (last > op.start_ns) {
+        Op& before = out.ops[out.stream_ops[i - 1]];
+        const std::int64_t until = std::max(said, before.end_ns());
+        before.duration_ns = op.start_ns - before.start_ns;
+        op.duration_ns = until - op.start_ns;
+        overlapping += last - op.start_ns > kRoundingNs ? 1 : 0;
+        if (second > op.start_ns + kRoundingNs && crowded++ == 0) line = op_line_[out.stream_ops[i]];
+      }
+      second = std::max(second, std::min(last, said));
+      last = std::max(last, said);
+    }
+  }
+  if (crowded * 2 > out.ops.size()) {
     return Refuse(seen_, line,
-                  std::to_string(overlapping) + " of " + std::to_string(out.ops.size()) +
-                      " operations overlap others of their stream; these are no streams");
+                  std::to_string(crowded) + " of " + std::to_string(out.ops.size()) +
+                      " operations overlap two others of their stream; these are no streams");
   }
   a_.AddNote(
-      "operations that begin before the one in front of them in their stream has ended: replayed after it",
+      "operations that begin before the one in front of them in their stream has ended: that one cut short",
       overlapping, false);
   return {};
 }

@@ -87,7 +87,7 @@ class Checker {
         Require(op < r_.ops.size() && !seen[op] && r_.ops[op].stream == s, "operations of stream", s);
         if (!ok_) return;
         seen[op] = true;
-        Require(i == stream.ops.first || r_.ops[r_.stream_ops[i - 1]].start_ns <= r_.ops[op].start_ns,
+        Require(i == stream.ops.first || r_.ops[r_.stream_ops[i - 1]].end_ns() <= r_.ops[op].start_ns,
                 "order of stream", s);
       }
     }

@@ -14,7 +14,6 @@ namespace mortar::trace {
 namespace {
 
 using base::Code;
-using base::Error;
 
 // A complaint about events, with the line of the first.
 struct Complaint {

@@ -105,7 +105,7 @@ void BM_Kineto_Import(benchmark::State& state, bool gzip) {
     operations = recording->ops.size();
     benchmark::DoNotOptimize(recording);
   }
-  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * text.size()));
+  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(text.size()));
   state.counters["operations"] = static_cast<double>(operations);
 }
 BENCHMARK_CAPTURE(BM_Kineto_Import, plain, false)->Unit(benchmark::kMillisecond);
@@ -121,7 +121,7 @@ void BM_Mtr_Read(benchmark::State& state) {
     auto back = DecodeMtr(bytes, "made up");
     benchmark::DoNotOptimize(back);
   }
-  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * recording->ops.size()));
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(recording->ops.size()));
   state.counters["bytes"] = static_cast<double>(bytes.size());
 }
 BENCHMARK(BM_Mtr_Read)->Unit(benchmark::kMillisecond);

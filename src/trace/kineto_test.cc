@@ -85,6 +85,21 @@ TEST(KinetoTest, GraphLaunchHasManyOperations) {
   EXPECT_EQ(r.ops[2].dispatch_ns, 1'000);  // b: 26 − 25
 }
 
+TEST(KinetoTest, OverlapsInAStreamAreCutShort) {
+  const Recording r = MustRead(TestTrace()
+                                   .Call("cudaLaunchKernel", "0", "1", 1)
+                                   .Call("cudaLaunchKernel", "2", "1", 2)
+                                   .Call("cudaLaunchKernel", "4", "1", 3)
+                                   .Kernel("a", "10", "30", 1)
+                                   .Kernel("b", "20", "5", 2)
+                                   .Kernel("c", "50", "5", 3));
+  // The stream is busy from 10 to 40: with a until b begins, then with b.
+  EXPECT_EQ(r.ops[0].duration_ns, 10'000);
+  EXPECT_EQ(r.ops[1].duration_ns, 20'000);
+  EXPECT_EQ(r.ops[2].duration_ns, 5'000);
+  EXPECT_EQ(FindNote(r, "has ended: that one cut short")->count, 1u);
+}
+
 TEST(KinetoTest, PageableCopyWaitsForItselfAndPinnedDoesNot) {
   const auto copy = [](const char* kind, const char* duration) {
     return MustRead(TestTrace()
@@ -296,8 +311,11 @@ TEST(KinetoTest, BadInputIsRefusedWithItsLine) {
            .Kernel("k", "2.5", "30", 2)
            .Kernel("k", "3", "30", 2)
            .Kernel("k", "4", "30", 2)
-           .Kernel("k", "5", "30", 2),
-       "operations overlap others of their stream"},
+           .Kernel("k", "5", "30", 2)
+           .Kernel("k", "6", "30", 2)
+           .Kernel("k", "7", "30", 2)
+           .Kernel("k", "8", "30", 2),
+       "5 of 8 operations overlap two others of their stream"},
       {million(), "read t.json:4098:1: more than 4096 streams"},
       {launch("1", "1", 2).Raw("{\"ph\":\"X\" \"cat\"}"), "read t.json:5:1: not JSON"},
   };

@@ -49,7 +49,7 @@ void ExpectServe(const Recording& r) {
   EXPECT_EQ(r.identities[r.ops[0].identity].path, CopyPath::kHostToDevice);
   EXPECT_EQ(r.identities[r.ops[1].identity].name, "gemm");
   EXPECT_EQ(r.ops[0].start_ns, 20 * kUs);
-  EXPECT_EQ(r.ops[0].duration_ns, 10 * kUs);
+  EXPECT_EQ(r.ops[0].duration_ns, 10 * kUs - 300);  // until the next begins
   EXPECT_EQ(r.ops[1].start_ns, 30 * kUs - 300);
   EXPECT_EQ(r.ops[1].duration_ns, 50 * kUs + 300);
   EXPECT_EQ(r.ops[2].start_ns, 80 * kUs);  // predicted

@@ -4,6 +4,7 @@
 
 #include <bit>
 #include <cstring>
+#include <functional>
 #include <type_traits>
 #include <vector>
 
@@ -64,7 +65,7 @@ class Writer {
   void Column(const Items& items, Field field) {
     std::uint64_t before = 0;
     for (const auto& item : items) {
-      const auto value = static_cast<std::uint64_t>(field(item));
+      const auto value = static_cast<std::uint64_t>(std::invoke(field, item));
       const std::uint64_t difference = value - before;
       Number(difference << 1 ^ (0 - (difference >> 63)));
       before = value;
@@ -119,7 +120,7 @@ class Reader {
       if (!ok_) return;
       const std::uint64_t folded = Number();
       before += folded >> 1 ^ (0 - (folded & 1));
-      auto& place = field(item);
+      auto& place = std::invoke(field, item);
       place = static_cast<std::remove_reference_t<decltype(place)>>(before);
     }
   }
@@ -128,10 +129,6 @@ class Reader {
   std::string_view bytes_;
   bool ok_ = true;
 };
-
-// The field of each element, by reference.
-#define MORTAR_FIELD(expression) \
-  [](auto& item) -> auto& { return item.expression; }
 
 template <typename Archive, typename R>
 void DescribeNames(Archive& a, R& r) {
@@ -146,73 +143,81 @@ void DescribeNames(Archive& a, R& r) {
     a.Column(
         r.identities, [i](auto& item) -> auto& { return item.shape.block[i]; });
   }
-  a.Column(r.identities, MORTAR_FIELD(shape.shared_bytes));
-  a.Column(r.identities, MORTAR_FIELD(shape_known));
-  a.Column(r.identities, MORTAR_FIELD(kind));
-  a.Column(r.identities, MORTAR_FIELD(path));
+  a.Column(
+      r.identities, [](auto& item) -> auto& { return item.shape.shared_bytes; });
+  a.Column(r.identities, &Identity::shape_known);
+  a.Column(r.identities, &Identity::kind);
+  a.Column(r.identities, &Identity::path);
   a.Size(r.devices, 2);
-  a.Column(r.devices, MORTAR_FIELD(number));
+  a.Column(r.devices, &Device::number);
   for (auto& device : r.devices) a.Text(device.name);
   a.Size(r.notes, 3);
-  a.Column(r.notes, MORTAR_FIELD(count));
-  a.Column(r.notes, MORTAR_FIELD(left_out));
+  a.Column(r.notes, &Note::count);
+  a.Column(r.notes, &Note::left_out);
   for (auto& note : r.notes) a.Text(note.what);
 }
 
 template <typename Archive, typename R>
 void DescribeDevice(Archive& a, R& r) {
   a.Size(r.streams, 4);
-  a.Column(r.streams, MORTAR_FIELD(device));
-  a.Column(r.streams, MORTAR_FIELD(number));
-  a.Column(r.streams, MORTAR_FIELD(ops.first));
-  a.Column(r.streams, MORTAR_FIELD(ops.count));
+  a.Column(r.streams, &Stream::device);
+  a.Column(r.streams, &Stream::number);
+  a.Column(
+      r.streams, [](auto& item) -> auto& { return item.ops.first; });
+  a.Column(
+      r.streams, [](auto& item) -> auto& { return item.ops.count; });
   a.Size(r.ops, 7);
-  a.Column(r.ops, MORTAR_FIELD(start_ns));
-  a.Column(r.ops, MORTAR_FIELD(duration_ns));
-  a.Column(r.ops, MORTAR_FIELD(latency_ns));
-  a.Column(r.ops, MORTAR_FIELD(dispatch_ns));
-  a.Column(r.ops, MORTAR_FIELD(identity));
-  a.Column(r.ops, MORTAR_FIELD(stream));
-  a.Column(r.ops, MORTAR_FIELD(call));
+  a.Column(r.ops, &Op::start_ns);
+  a.Column(r.ops, &Op::duration_ns);
+  a.Column(r.ops, &Op::latency_ns);
+  a.Column(r.ops, &Op::dispatch_ns);
+  a.Column(r.ops, &Op::identity);
+  a.Column(r.ops, &Op::stream);
+  a.Column(r.ops, &Op::call);
   a.Size(r.stream_ops, 1);
   a.Column(
       r.stream_ops, [](auto& item) -> auto& { return item; });
   a.Size(r.dependencies, 2);
-  a.Column(r.dependencies, MORTAR_FIELD(op));
-  a.Column(r.dependencies, MORTAR_FIELD(after));
+  a.Column(r.dependencies, &Dependency::op);
+  a.Column(r.dependencies, &Dependency::after);
 }
 
 template <typename Archive, typename R>
 void DescribeHost(Archive& a, R& r) {
   a.Size(r.threads, 5);
-  a.Column(r.threads, MORTAR_FIELD(process));
-  a.Column(r.threads, MORTAR_FIELD(number));
-  a.Column(r.threads, MORTAR_FIELD(calls.first));
-  a.Column(r.threads, MORTAR_FIELD(calls.count));
+  a.Column(r.threads, &HostThread::process);
+  a.Column(r.threads, &HostThread::number);
+  a.Column(
+      r.threads, [](auto& item) -> auto& { return item.calls.first; });
+  a.Column(
+      r.threads, [](auto& item) -> auto& { return item.calls.count; });
   for (auto& thread : r.threads) a.Text(thread.name);
   a.Size(r.calls, 12);
-  a.Column(r.calls, MORTAR_FIELD(start_ns));
-  a.Column(r.calls, MORTAR_FIELD(duration_ns));
-  a.Column(r.calls, MORTAR_FIELD(think_ns));
-  a.Column(r.calls, MORTAR_FIELD(tail_ns));
-  a.Column(r.calls, MORTAR_FIELD(after));
-  a.Column(r.calls, MORTAR_FIELD(ops.first));
-  a.Column(r.calls, MORTAR_FIELD(ops.count));
-  a.Column(r.calls, MORTAR_FIELD(waits.first));
-  a.Column(r.calls, MORTAR_FIELD(waits.count));
-  a.Column(r.calls, MORTAR_FIELD(name));
-  a.Column(r.calls, MORTAR_FIELD(request));
-  a.Column(r.calls, MORTAR_FIELD(kind));
+  a.Column(r.calls, &HostCall::start_ns);
+  a.Column(r.calls, &HostCall::duration_ns);
+  a.Column(r.calls, &HostCall::think_ns);
+  a.Column(r.calls, &HostCall::tail_ns);
+  a.Column(r.calls, &HostCall::after);
+  a.Column(
+      r.calls, [](auto& item) -> auto& { return item.ops.first; });
+  a.Column(
+      r.calls, [](auto& item) -> auto& { return item.ops.count; });
+  a.Column(
+      r.calls, [](auto& item) -> auto& { return item.waits.first; });
+  a.Column(
+      r.calls, [](auto& item) -> auto& { return item.waits.count; });
+  a.Column(r.calls, &HostCall::name);
+  a.Column(r.calls, &HostCall::request);
+  a.Column(r.calls, &HostCall::kind);
   a.Size(r.waited, 1);
   a.Column(
       r.waited, [](auto& item) -> auto& { return item; });
   a.Size(r.requests, 4);
-  a.Column(r.requests, MORTAR_FIELD(start_ns));
-  a.Column(r.requests, MORTAR_FIELD(end_ns));
-  a.Column(r.requests, MORTAR_FIELD(number));
-  a.Column(r.requests, MORTAR_FIELD(thread));
+  a.Column(r.requests, &Request::start_ns);
+  a.Column(r.requests, &Request::end_ns);
+  a.Column(r.requests, &Request::number);
+  a.Column(r.requests, &Request::thread);
 }
-#undef MORTAR_FIELD
 
 template <typename Archive, typename R>
 void Describe(Archive& a, R& r) {

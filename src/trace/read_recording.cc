@@ -36,7 +36,7 @@ class Glanced : public ByteSource {
     passed_ += first;
     if (first == out.size()) return first;
     const auto rest = source_->Read(out.subspan(first));
-    if (!rest) return rest;
+    if (!rest) return rest.error();
     return first + *rest;
   }
   const std::string& name() const override { return source_->name(); }

@@ -18,7 +18,7 @@
 //   ended.
 // A stream runs its operations one after another in the order of submission (`Stream::ops`). Operations
 // without a call were submitted before the recording began: they come at their own recorded instants.
-// Replayed alone, every instant of a recording without overlaps in a stream comes out as recorded.
+// Replayed alone, every instant of a recording comes out as recorded.
 #pragma once
 
 #include <cstddef>
