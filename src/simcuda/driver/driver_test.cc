@@ -5,7 +5,9 @@
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
+#include <string>
 #include <vector>
 
 #include "backend/cuda/api/types.h"
@@ -31,8 +33,9 @@ constexpr const char* kPtx = R"(.version 8.0
 class DriverTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
-    static char path[] = "/tmp/simcuda_driver_test-XXXXXX";
+    char path[] = "/tmp/simcuda_driver_test-XXXXXX";
     ASSERT_NE(mkdtemp(path), nullptr);
+    directory = path;
     const std::string file = std::string(path) + "/gpu.toml";
     std::ofstream(file) << "[device]\nname = \"Test GPU\"\nmemory_mib = 64\n[time]\ncopy_latency_us = 10\n"
                            "[default]\nus = 50\n[[kernel]]\nname = \"slow\"\nus = 3000\n";
@@ -45,6 +48,7 @@ class DriverTest : public ::testing::Test {
       for (std::uint32_t i = 0; i < count; ++i) ++data[i];
     });
   }
+  static void TearDownTestSuite() { std::filesystem::remove_all(directory); }
   void SetUp() override {
     ASSERT_EQ(cuCtxCreate_v2(&context_, 0, 0), CUDA_SUCCESS);
     ASSERT_EQ(cuModuleLoadData(&module_, kPtx), CUDA_SUCCESS);
@@ -66,6 +70,7 @@ class DriverTest : public ::testing::Test {
     return stream;
   }
 
+  static inline std::string directory;
   CUcontext context_ = nullptr;
   CUmodule module_ = nullptr;
   CUfunction add_one_ = nullptr;

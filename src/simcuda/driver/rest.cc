@@ -16,8 +16,10 @@ constinit std::atomic<std::uint32_t> refused[cuda::kSymbols];
 CUresult Refuse(cuda::Symbol symbol) {
   if (refused[cuda::Index(symbol)].fetch_add(1, std::memory_order_relaxed) == 0) {
     const char* name = cuda::NameOf(symbol);
-    base::LogOnce(name, std::string("simulated CUDA device: ") + name +
-                            " is not simulated and answers CUDA_ERROR_NOT_SUPPORTED; see docs/cuda.md");
+    base::LogOnce(
+        name,
+        std::string("simulated CUDA device: ") + name +
+            " is not simulated and answers CUDA_ERROR_NOT_SUPPORTED; what needs it must run on a real GPU");
   }
   return CUDA_ERROR_NOT_SUPPORTED;
 }
