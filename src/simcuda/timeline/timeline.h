@@ -65,6 +65,9 @@ class Timeline {
   // False: the device has not as much left.
   bool Allocate(Index context, std::uint64_t bytes);
   void Free(Index context, std::uint64_t bytes);
+  std::uint64_t FreeBytes() const {
+    return s_.memory_bytes < s_.parameters.memory_bytes ? s_.parameters.memory_bytes - s_.memory_bytes : 0;
+  }
 
   // Puts `work` behind what is in the stream. REQUIRES: Advance(now_ns) before. No sequence: the stream or
   // the device has no room; wait for an earlier command and try again.
