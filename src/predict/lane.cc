@@ -70,8 +70,11 @@ Forecast LanePredictor::OnSubmit(const Submission& s) {
   if (sequence_ - segment_ >= kHorizon + kChunk) [[unlikely]]
     LearnUnwaited();
   if ((waited || sequence_ % kBoundaryEvery == 0) && book_.Unsettled() && book_.Search()) {
-    for (std::uint64_t i = std::min(learned_gaps_, sequence_); i <= sequence_; ++i)
+    // Whatever may still be learned from: gaps, slack, and the beginning of a chain.
+    const std::uint64_t chain = sequence_ > kChainLeast ? sequence_ - kChainLeast : 1;
+    for (std::uint64_t i = std::min({learned_gaps_, segment_, chain}); i <= sequence_; ++i) {
       entry(i).place.position = nullptr;
+    }
   }
   return AfterSubmit(e, s);
 }
