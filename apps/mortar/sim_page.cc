@@ -35,7 +35,7 @@ std::string Cell(double value) {
 }
 
 constexpr char kStyle[] =
-    "body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:1060px;color:#222;padding:0 1em}"
+    "body{font:14px/1.5 system-ui,sans-serif;margin:2em auto;max-width:1200px;color:#222;padding:0 1em}"
     "table{border-collapse:collapse;font-variant-numeric:tabular-nums}td,th{padding:.2em "
     ".7em;text-align:right;"
     "border-bottom:1px solid #ddd}td:nth-child(-n+3),th:nth-child(-n+3){text-align:left}"
@@ -73,7 +73,7 @@ void PageData::Add(const sim::Row& row, const std::string& bound) {
 std::string PageData::Timeline(const Entry& entry) {
   const double left = 70;
   std::string svg = fmt::format("<svg viewBox=\"0 0 {} 110\" role=\"img\" aria-label=\"timeline\">", kWidth);
-  const auto x = [&](double ms) { return left + ms / kShownMs * (kWidth - left - 10); };
+  const auto x = [&](double ms) { return left + ms / kShownMs * (kWidth - left - 30); };
   for (int side = 0; side < 2; ++side) {
     const double y = side == 0 ? 10 : 50;
     svg += fmt::format("<text x=\"0\" y=\"{}\">{}</text>", y + 20, side == 0 ? "holder" : "filler");
