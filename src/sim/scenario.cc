@@ -1,11 +1,12 @@
 #include "sim/scenario.h"
 
+#include <toml++/toml.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
 #include <set>
-#include <toml++/toml.h>
 
 #include "sim/slowdown.h"
 #include "trace/read_recording.h"

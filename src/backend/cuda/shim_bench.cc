@@ -2,8 +2,9 @@
 //
 // BM_CudaShim_Direct          the driver itself: subtract it.
 // BM_CudaShim_Forwarded       a function that is only forwarded.
-// BM_CudaShim_PassThrough     cuLaunchKernel through the shim while Mortar cannot work (no board can be opened).
-// BM_CudaShim_HolderSubmit    cuLaunchKernel with 5 arguments through the gate, as holder, another client being on the
+// BM_CudaShim_PassThrough     cuLaunchKernel through the shim while Mortar cannot work (no board can be
+// opened). BM_CudaShim_HolderSubmit    cuLaunchKernel with 5 arguments through the gate, as holder, another
+// client being on the
 //                             board, sampling at its steady rate.
 // BM_CudaShim_LaunchSync…     a launch and a wait for it, directly and as holder.
 //
@@ -28,8 +29,8 @@ CUresult cuInit(unsigned int flags);
 CUresult cuCtxSetCurrent(CUcontext context);
 CUresult cuModuleGetFunction(CUfunction* function, CUmodule module, const char* name);
 CUresult cuLaunchKernel(CUfunction f, unsigned int gx, unsigned int gy, unsigned int gz, unsigned int bx,
-                        unsigned int by, unsigned int bz, unsigned int shared, CUstream stream, void** arguments,
-                        void** extra);
+                        unsigned int by, unsigned int bz, unsigned int shared, CUstream stream,
+                        void** arguments, void** extra);
 CUresult cuStreamSynchronize(CUstream stream);
 }
 
@@ -67,9 +68,7 @@ struct Launch {
   explicit Launch(const Functions& functions) : call(functions.launch) {
     for (std::size_t i = 0; i < arguments.size(); ++i) arguments[i] = &values[i];
   }
-  CUresult operator()() {
-    return call(kernel, 64, 1, 1, 256, 1, 1, 0, kStream, arguments.data(), nullptr);
-  }
+  CUresult operator()() { return call(kernel, 64, 1, 1, 256, 1, 1, 0, kStream, arguments.data(), nullptr); }
   decltype(&cuLaunchKernel) call;
   CUfunction kernel = Kernel();
   std::array<std::uint64_t, 5> values{};
