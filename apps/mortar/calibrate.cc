@@ -57,7 +57,7 @@ void Report(const std::vector<Calibration>& all, bool json) {
 }
 
 int RunCalibrate(const Options& options) {
-  const CudaSetup setup = SetUpCuda(ReadCudaSurroundings(), "");
+  const CudaSetup setup = SetUpCuda(ReadCudaSurroundings(""), "");
   if (setup.driver.empty()) {
     Complain(
         "mortar calibrate: there is no CUDA driver (libcuda.so.1); install it, or name it in "

@@ -35,6 +35,11 @@ std::string Variable(const char* name) {
   return value != nullptr ? value : "";
 }
 
+bool IsLikelyFiller(const std::string& priority) {
+  constexpr int kDefault = 5;  // as clients without a word of their own have it
+  return (priority.empty() ? kDefault : std::atoi(priority.c_str())) >= kDefault;
+}
+
 }  // namespace
 
 std::string PutFirst(const std::string& list, const std::string& entry) {
@@ -48,7 +53,10 @@ std::string PutFirst(const std::string& list, const std::string& entry) {
   return result;
 }
 
-CudaSurroundings ReadCudaSurroundings() { return {Variable("LD_LIBRARY_PATH"), Variable("LD_PRELOAD")}; }
+CudaSurroundings ReadCudaSurroundings(const std::string& priority) {
+  return {Variable("LD_LIBRARY_PATH"), Variable("LD_PRELOAD"), Variable("CUDA_MPS_CLIENT_PRIORITY"),
+          priority.empty() ? Variable("MORTAR_PRIORITY") : priority};
+}
 
 CudaSetup SetUpCuda(const CudaSurroundings& now, const std::string& program) {
   CudaSetup setup;
@@ -71,6 +79,9 @@ CudaSetup SetUpCuda(const CudaSurroundings& now, const std::string& program) {
   } else {
     setup.environment["LD_LIBRARY_PATH"] = PutFirst(now.library_path, FolderOf(setup.shim));
     if (!hook.empty()) setup.environment["LD_PRELOAD"] = PutFirst(now.preload, hook);
+    // Heeded under MPS only: kernels of such a client give way where those of several overlap.
+    if (now.mps_priority.empty() && IsLikelyFiller(now.priority))
+      setup.environment["CUDA_MPS_CLIENT_PRIORITY"] = "1";
   }
   return setup;
 }

@@ -14,11 +14,11 @@ struct CudaSetup {
   std::string problem;  // why CUDA programs would not be scheduled, though there is a driver
 };
 
-// What the environment says now.
+// What the environment says now, and the priority that the program will have (empty: none was given).
 struct CudaSurroundings {
-  std::string library_path, preload;
+  std::string library_path{}, preload{}, mps_priority{}, priority{};
 };
-CudaSurroundings ReadCudaSurroundings();
+CudaSurroundings ReadCudaSurroundings(const std::string& priority);
 
 // `program`: the file that will run, empty if it is not known. On a machine without a driver nothing is set,
 // so that programs find none, as without Mortar.

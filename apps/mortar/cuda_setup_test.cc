@@ -30,13 +30,25 @@ class CudaSetupTest : public testing::Test {
 };
 
 TEST_F(CudaSetupTest, OursComesFirstAndOnce) {
-  const CudaSetup setup = SetUpCuda({"/users:" + folder + "/lib/cuda", ""}, "/bin/true");
+  const CudaSetup setup = SetUpCuda({.library_path = "/users:" + folder + "/lib/cuda"}, "/bin/true");
   EXPECT_EQ(setup.problem, "");
   EXPECT_EQ(setup.driver, folder + "/driver/libcuda.so.1");
   EXPECT_EQ(setup.environment.at("LD_LIBRARY_PATH"), folder + "/lib/cuda:/users");
   EXPECT_EQ(setup.environment.at("LD_PRELOAD"), folder + "/lib/libmortar-cuda-hook.so");
   EXPECT_EQ(PutFirst("a:b:a::c", "c"), "c:a:b:a");
   EXPECT_EQ(PutFirst("", "c"), "c");
+}
+
+TEST_F(CudaSetupTest, FillersGiveWayUnderMps) {
+  const auto priority = [](const CudaSurroundings& now) {
+    const CudaSetup setup = SetUpCuda(now, "");
+    const auto set = setup.environment.find("CUDA_MPS_CLIENT_PRIORITY");
+    return set != setup.environment.end() ? set->second : "(as it is)";
+  };
+  EXPECT_EQ(priority({}), "1");
+  EXPECT_EQ(priority({.priority = "9"}), "1");
+  EXPECT_EQ(priority({.priority = "0"}), "(as it is)");
+  EXPECT_EQ(priority({.mps_priority = "0", .priority = "9"}), "(as it is)");
 }
 
 TEST_F(CudaSetupTest, WithoutADriverNothingIsSet) {

@@ -98,7 +98,7 @@ int RecordProfile(const Record& options, const std::vector<std::string>& program
   const auto directory = ProfileDirectory();
   if (!directory.ok()) return refuse(kBadInput, directory.error().message);
   // Unlike `mortar run`: a program that runs unscheduled records nothing.
-  const CudaSetup cuda = SetUpCuda(ReadCudaSurroundings(), *path);
+  const CudaSetup cuda = SetUpCuda(ReadCudaSurroundings(options.run.priority), *path);
   std::string problem = cuda.problem;
   if (problem.empty() && cuda.environment.empty()) problem = setup->problem;
   if (problem.empty() && cuda.environment.empty()) {

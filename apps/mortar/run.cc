@@ -98,7 +98,7 @@ int RunProgram(const Run& run, const std::vector<std::string>& program) {
   if (!boards.ok() && boards.error().code == base::Code::kExists)
     return Refuse(kBadInput, boards.error().message);
   if (!boards.ok() && !Tolerate(run, boards.error().message)) return kFailed;
-  const CudaSetup cuda = SetUpCuda(ReadCudaSurroundings(), *path);
+  const CudaSetup cuda = SetUpCuda(ReadCudaSurroundings(run.options.priority), *path);
   if (run.check) return Check(run, *setup, cuda, boards.ok());
   if (!Tolerate(run, FindProblem(run, *setup, cuda))) return kFailed;
   environment->insert(setup->environment.begin(), setup->environment.end());

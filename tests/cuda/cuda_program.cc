@@ -1,6 +1,6 @@
 // A program that opens the CUDA driver as programs do, and says what happens. For the tests of this folder.
 //
-//   cuda_program PATH [fork]     PATH: libcuda.so.1, or where a driver lies
+//   cuda_program PATH [fork|two]     PATH: libcuda.so.1, or where a driver lies; two: and a second device
 #include <dlfcn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -49,6 +49,30 @@ int Use(const char* path) {
   return 0;
 }
 
+// Launches on the second device, on a stream made there too, and back on the first.
+int UseTwo() {
+  auto* launch = Find<CUresult(CUfunction, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned,
+                               unsigned, CUstream, void**, void**)>("cuLaunchKernel");
+  auto* retain = Find<CUresult(CUcontext*, CUdevice)>("cuDevicePrimaryCtxRetain");
+  auto* set_current = Find<CUresult(CUcontext)>("cuCtxSetCurrent");
+  auto* wait = Find<CUresult()>("cuCtxSynchronize");
+  CUcontext contexts[2] = {};
+  CUstream stream = nullptr;
+  auto* kernel = reinterpret_cast<CUfunction>(0x1230);
+  for (int device = 0; device < 2; ++device) retain(&contexts[device], device);
+  set_current(contexts[1]);
+  Find<CUresult(CUstream*, unsigned)>("cuStreamCreate")(&stream, 0);
+  for (int i = 0; i < 30; ++i) launch(kernel, 1, 1, 1, 1, 1, 1, 0, nullptr, nullptr, nullptr);
+  wait();
+  set_current(contexts[0]);
+  // The stream is the second device's, whatever is current.
+  for (int i = 0; i < 20; ++i) launch(kernel, 1, 1, 1, 1, 1, 1, 0, stream, nullptr, nullptr);
+  wait();
+  set_current(contexts[1]);
+  wait();
+  return 0;
+}
+
 // Before anything of CUDA's: parent and child each become a client of their own, and both are there at the
 // end.
 int ForkAndUse(const char* path) {
@@ -76,5 +100,6 @@ int ForkAndUse(const char* path) {
 int main(int count, char** words) {
   if (count < 2) return 2;
   if (count > 2 && std::strcmp(words[2], "fork") == 0) return ForkAndUse(words[1]);
-  return Use(words[1]);
+  const int code = Use(words[1]);
+  return code == 0 && count > 2 && std::strcmp(words[2], "two") == 0 ? UseTwo() : code;
 }

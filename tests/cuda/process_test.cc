@@ -40,8 +40,8 @@ class CudaProcessTest : public testing::Test {
     return lines;
   }
   // Launches that any client of the board has had counted, dead ones included.
-  std::uint64_t Counted() {
-    auto board = board::Board::Open(boards.path(), "0000:0a:00.0", /*create=*/false);
+  std::uint64_t Counted(const std::string& device = "0000:0a:00.0") {
+    auto board = board::Board::Open(boards.path(), device, /*create=*/false);
     if (!board.ok()) return 0;
     std::uint64_t sum = 0;
     for (int i = 0; i < board::kSlots; ++i) sum += board->slot(i).counters.submits.load();
@@ -91,6 +91,14 @@ TEST_F(CudaProcessTest, ForkBeforeUseMakesTwoClients) {
   EXPECT_EQ(lines.size(), 12U);
   EXPECT_EQ(status, 0) << errors;
   EXPECT_EQ(Counted(), 200U);
+}
+
+TEST_F(CudaProcessTest, EachDeviceHasABoardOfItsOwn) {
+  environment["MOCK_CUDA_DEVICES"] = "2";
+  EXPECT_EQ(Run({"libcuda.so.1", "two"}), Expected(SHIM, 0, 0));
+  EXPECT_EQ(status, 0) << errors;
+  EXPECT_EQ(Counted("0000:0a:00.0"), 100U);
+  EXPECT_EQ(Counted("0000:0b:00.0"), 50U) << "30 by the current context, 20 by their stream";
 }
 
 TEST_F(CudaProcessTest, NoDriverIsOneLineAndAnErrorAsWithoutADevice) {

@@ -11,6 +11,7 @@ MockCuda& Mock() {
     auto* made = new MockCuda;
     // For programs that the test does not share memory with.
     if (const char* version = std::getenv("MOCK_CUDA_VERSION")) made->version = std::atoi(version);
+    if (const char* devices = std::getenv("MOCK_CUDA_DEVICES")) made->devices = std::atoi(devices);
     return made;
   }();
   return *mock;
@@ -77,14 +78,28 @@ MOCK_SPECIAL(
     cuDeviceGetPCIBusId, (char* out, int room, CUdevice device) {
       return Text(device == 0 ? "0000:0A:00.0" : "0000:0B:00.0", out, room);
     });
+// The primary context of device 1; any other is the one that the test says is current.
+auto* const kSecondContext = reinterpret_cast<CUcontext>(0xd0);
+thread_local bool in_second = false;
+
+MOCK_SPECIAL(
+    cuDevicePrimaryCtxRetain, (CUcontext * out, CUdevice device) {
+      *out = device == 1 ? kSecondContext : Mock().context.load();
+      return CUDA_SUCCESS;
+    });
+MOCK_SPECIAL(
+    cuCtxSetCurrent, (CUcontext context) {
+      in_second = context == kSecondContext;
+      return CUDA_SUCCESS;
+    });
 MOCK_SPECIAL(
     cuCtxGetCurrent, (CUcontext * out) {
-      *out = Mock().context;
+      *out = in_second ? kSecondContext : Mock().context.load();
       return CUDA_SUCCESS;
     });
 MOCK_SPECIAL(
     cuCtxGetDevice, (CUdevice * out) {
-      *out = Mock().current_device;
+      *out = in_second ? 1 : Mock().current_device.load();
       return CUDA_SUCCESS;
     });
 MOCK_SPECIAL(
