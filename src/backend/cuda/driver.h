@@ -1,9 +1,9 @@
-// The real driver below the shim: found once, its functions by symbol; and whether Mortar acts in this
-// process.
+// The real driver below the shim: found once, its functions by symbol; and whether Mortar acts
+// in this process.
 //
-// Any thread. Everything that calls the driver goes through a slot (slots.S); the first call of a function
-// resolves it. A function that the driver lacks, and every function where there is no driver, answers an
-// error.
+// Any thread. Everything that calls the driver goes through a slot (slots.S); the first call of a
+// function resolves it. A function that the driver lacks, and every function where there is no driver,
+// answers an error.
 #pragma once
 
 #include <atomic>
@@ -57,9 +57,11 @@ inline bool Active() { return CurrentMode() == Mode::kActive; }
 
 // Does the driver say of itself that it is a simulation? Its boards and profiles are its own.
 bool DriverIsSimulated();
+// A function that only the simulated driver has; null elsewhere.
+void* FindInSimulation(const char* name);
 
-// A driver that was opened already by its path (by a program that the preload hook watches); before the first
-// call.
+// A driver that was opened already by its path (by a program that the preload hook watches); before
+// the first call.
 void UseDriver(const char* path);
 
 }  // namespace mortar::cuda

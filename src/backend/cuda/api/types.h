@@ -2,8 +2,8 @@
 // that neither needs a toolkit to build; everything else passes as void*. The layouts are the interface's
 // (asserted below, and compared with the headers by tools/cuda/layout_check.cc where those are present).
 //
-// Names are the interface's own, outside any namespace, since exported functions use them. Not for files that
-// include cuda.h.
+// Names are the interface's own, outside any namespace, since exported functions use them. Not for files
+// that include cuda.h.
 #pragma once
 
 #include <cstddef>
