@@ -9,7 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 
-// NOLINTBEGIN(readability-identifier-naming, bugprone-macro-parentheses): the interface's names
+// NOLINTBEGIN(readability-identifier-naming): the interface's names
 #define MORTAR_CUDA_HANDLE(name) using name = struct name##_opaque*;
 #include "backend/cuda/generated/handles.def"
 #undef MORTAR_CUDA_HANDLE
@@ -140,7 +140,7 @@ enum : int {
   CU_STREAM_CAPTURE_STATUS_NONE = 0,
   CU_POINTER_ATTRIBUTE_MEMORY_TYPE = 2,
 };
-// NOLINTEND(readability-identifier-naming, bugprone-macro-parentheses)
+// NOLINTEND(readability-identifier-naming)
 
 static_assert(sizeof(CUlaunchConfig) == 56 && offsetof(CUlaunchConfig, hStream) == 32);
 static_assert(sizeof(CUlaunchAttribute) == 72 && sizeof(CUDA_LAUNCH_PARAMS) == 56);
