@@ -26,6 +26,7 @@ struct PairOptions {
   Ns split_cost_ns = 0;
   bool blocking = false;  // the holder waits after every launch
   bool jitter = true;     // of the holder
+  bool yardsticks = true;  // compare with them
   double max_slowdown = 0.02;
   std::uint64_t seed = 1;
   DeviceOptions device;
