@@ -192,7 +192,7 @@ class World final : public DeviceListener {
   std::unique_ptr<EventTree> events_;
   std::vector<Device> devices_;
   std::vector<std::uint32_t> spinners_;  // threads at the gate that look at every change
-  policy::View view_;  // holds all clients, by number
+  policy::View view_;                    // holds all clients, by number
   Ns look_ns_ = kReactNs;
   std::uint32_t fill_client_ = kNone;
   Ns fill_until_ = 0;
