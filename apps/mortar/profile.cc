@@ -9,6 +9,7 @@
 
 #include "board/view.h"
 #include "mortar/child.h"
+#include "mortar/cuda_setup.h"
 #include "mortar/invocation.h"
 #include "mortar/launch.h"
 #include "mortar/layers.h"
@@ -97,12 +98,15 @@ int RecordProfile(const Record& options, const std::vector<std::string>& program
   const auto directory = ProfileDirectory();
   if (!directory.ok()) return refuse(kBadInput, directory.error().message);
   // Unlike `mortar run`: a program that runs unscheduled records nothing.
-  std::string problem = setup->problem;
-  if (problem.empty()) {
+  const CudaSetup cuda = SetUpCuda(ReadCudaSurroundings(options.run.priority), *path);
+  std::string problem = cuda.problem;
+  if (problem.empty() && cuda.environment.empty()) problem = setup->problem;
+  if (problem.empty() && cuda.environment.empty()) {
     problem = Verdict(ProbeOpenCl(setup->environment.at("OPENCL_LAYERS"), setup->scheduling));
   }
   if (!problem.empty()) return refuse(kFailed, problem);
   environment->insert(setup->environment.begin(), setup->environment.end());
+  environment->insert(cuda.environment.begin(), cuda.environment.end());
   (*environment)["MORTAR_PROFILE_RECORD"] = "1";
   (*environment)["MORTAR_PROFILES"] = *directory;
   const SignalsHeld held;

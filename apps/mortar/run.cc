@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "mortar/boards.h"
+#include "mortar/cuda_setup.h"
 #include "mortar/invocation.h"
 #include "mortar/launch.h"
 #include "mortar/layers.h"
@@ -37,12 +38,19 @@ base::Status CheckBoards(const std::string& name) {
                                               "; choose another name, or leave --name out"};
 }
 
-// Whether the program would be scheduled, as far as can be told beforehand; empty: yes.
-std::string FindProblem(const Run& run, const LayerSetup& setup) {
+// Whether OpenCL programs would be scheduled, as far as can be told beforehand; empty: yes.
+std::string FindOpenClProblem(const Run& run, const LayerSetup& setup) {
   if (!setup.problem.empty()) return setup.problem;
   if (run.no_check) return "";
   const auto layers = setup.environment.find("OPENCL_LAYERS");
   return Verdict(ProbeOpenCl(layers->second, setup.scheduling));
+}
+
+// The same for the program, whichever of the two it uses.
+std::string FindProblem(const Run& run, const LayerSetup& setup, const CudaSetup& cuda) {
+  if (!cuda.problem.empty()) return cuda.problem;
+  // A machine with a CUDA driver need not have OpenCL; the program is not made to wait for finding out.
+  return cuda.environment.empty() ? FindOpenClProblem(run, setup) : "";
 }
 
 // Reports a problem that does not keep the program from running. False: with --strict, it does.
@@ -53,6 +61,24 @@ bool Tolerate(const Run& run, const std::string& problem) {
                                        : "; the program runs unscheduled";
   Complain("mortar run: " + problem + end);
   return !run.options.strict;
+}
+
+// mortar run --check: one line for each of the two that this machine has.
+int Check(const Run& run, const LayerSetup& setup, const CudaSetup& cuda, bool boards_usable) {
+  const bool has_cuda = !cuda.environment.empty() && cuda.problem.empty();
+  if (has_cuda && boards_usable) {
+    Print("CUDA programs would be scheduled by " + cuda.shim + " over " + cuda.driver + "\n");
+  }
+  bool well = cuda.problem.empty();
+  Tolerate(run, cuda.problem);
+  const std::string opencl = FindOpenClProblem(run, setup);
+  if (opencl.empty()) {
+    if (boards_usable) Print("OpenCL programs would be scheduled by " + setup.scheduling + "\n");
+  } else if (!has_cuda) {
+    Tolerate(run, opencl);
+    well = false;
+  }
+  return well && boards_usable ? kDone : kFailed;
 }
 
 int RunProgram(const Run& run, const std::vector<std::string>& program) {
@@ -72,14 +98,11 @@ int RunProgram(const Run& run, const std::vector<std::string>& program) {
   if (!boards.ok() && boards.error().code == base::Code::kExists)
     return Refuse(kBadInput, boards.error().message);
   if (!boards.ok() && !Tolerate(run, boards.error().message)) return kFailed;
-  const std::string problem = FindProblem(run, *setup);
-  if (!Tolerate(run, problem)) return kFailed;
-  if (run.check) {
-    if (!problem.empty() || !boards.ok()) return kFailed;
-    Print("OpenCL programs would be scheduled by " + setup->scheduling + "\n");
-    return kDone;
-  }
+  const CudaSetup cuda = SetUpCuda(ReadCudaSurroundings(run.options.priority), *path);
+  if (run.check) return Check(run, *setup, cuda, boards.ok());
+  if (!Tolerate(run, FindProblem(run, *setup, cuda))) return kFailed;
   environment->insert(setup->environment.begin(), setup->environment.end());
+  environment->insert(cuda.environment.begin(), cuda.environment.end());
   return Launch(*path, program, *environment);
 }
 

@@ -17,6 +17,7 @@
 #include "mortar/trace_commands.h"
 #include "mortar/trace_report.h"
 #include "policy/view.h"
+#include "sim/compile.h"
 #include "trace/chrome_trace.h"
 #include "trace/output_file.h"
 #include "trace/spool.h"
@@ -178,7 +179,11 @@ void AddTrace(CLI::App& app, Invocation& invocation) {
     invocation.action = [&invocation, options] { return RecordTrace(*options, invocation.program); };
   });
   AddTraceImport(*trace, invocation);
-  AddTraceShow(*trace, invocation, SoloReplay());
+  AddTraceShow(*trace, invocation, [](const trace::Recording& recording) -> std::optional<double> {
+    const auto report = sim::Replay(recording);
+    if (!report) return std::nullopt;
+    return report->span_error;
+  });
 }
 
 }  // namespace mortar::cli

@@ -117,12 +117,17 @@ class TimelineTest(unittest.TestCase):
         for begin in (10_000, 30_000, 50_000):
             events += [event(1, "kernel", begin + 300 * i, 100, submitted_before_us=50) for i in range(5)]
             events.append(event(1, "wait", begin + 1200, 300))
-        events.append(event(2, "kernel,fill,predicted", 50_100, 150, "fill: gemm", fill=True))
+            events.append(event(2, "kernel,fill,predicted", begin + 100, 150, "fill: gemm", fill=True))
         cut = self.cut(events)
-        # Cut 400 us before the request's first submit: [50 000 - 50, 51 500] us.
+        # Cut 400 us before a request's first submit: [begin - 50, begin + 1500] us.
         self.assertEqual([[round(time, 6) for time in request] for request in cut["requests"]], [[0.4, 1.95]])
         self.assertEqual(len(cut["serve"]), 5)
         self.assertEqual(cut["train"][0][2:], ("gemm", True, False))
+
+    def test_a_request_of_usual_fills_is_typical(self):
+        requests = [(0, 1000), (2000, 3000), (4000, 5000), (6000, 7000), (8000, 9000), (10000, 50000)]
+        fills = [event(2, "kernel,fill", begin + 100, length) for begin, length in ((2000, 300), (4000, 300), (6000, 900))]
+        self.assertIn(report_timeline.typical_of(requests, fills), [(2000, 3000), (4000, 5000)])
 
     def test_without_requests_there_is_no_cut(self):
         self.assertIsNone(self.cut([event(2, "kernel", 0, 100)]))

@@ -53,7 +53,7 @@ def block_of(cut, top, left, scale, lane, narrow):
 def caption(cuts):
     kernels = [kernel for cut in cuts for kind in ("serve", "train") for kernel in cut[kind]]
     measured = sum(kernel[4] for kernel in kernels) / max(1, len(kernels))
-    words = ("Cut from a recording of a run under each policy, around a request of median length. Hover over a kernel for its "
+    words = ("Cut from a recording of a run under each policy, around a request of usual length and usual fills. Hover over a kernel for its "
              "name and length. ")
     if measured >= 0.995:
         return escape(words + "All of these kernels were timed on the device.")
@@ -91,15 +91,27 @@ def find_requests(events):
     return requests
 
 
+def typical_of(requests, fills):
+    """Of the middle half by length, the request during which the other program had the median of device time: now and then
+    one runs without fills, as a control, and that one would show nothing."""
+    by_length = sorted(requests, key=lambda request: request[1] - request[0])
+    middle = by_length[len(by_length) // 4:max(3 * len(by_length) // 4, len(by_length) // 4 + 1)]
+
+    def filled(request):
+        return sum(max(0.0, min(event["ts"] + event["dur"], request[1]) - max(event["ts"], request[0])) for event in fills)
+
+    return sorted(middle, key=filled)[len(middle) // 2]
+
+
 def cut_trace(path, policy, span_ms=9.0):
-    """A typical request (the one of median length among those late in the recording), and what both programs ran on the
-    device around it; None where the trace has no request."""
+    """A typical request among those late in the recording, and what both programs ran on the device around it; None where
+    the trace has no request."""
     events = read_trace(path)
     requests = find_requests(events)
     requests = requests[len(requests) // 3:]  # the first ones are still being learned
     if not requests:
         return None
-    typical = sorted(requests, key=lambda request: request[1] - request[0])[len(requests) // 2]
+    typical = typical_of(requests, events.get(("train", "kernel"), []))
     zero, span_us = typical[0] - 400.0, 1000.0 * span_ms
 
     def clip(start, end):

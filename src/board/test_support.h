@@ -1,4 +1,5 @@
-// For tests, fuzz targets and the fault injector alone: a directory of boards that vanishes, and child processes.
+// For tests, fuzz targets and the fault injector alone: a directory of boards that vanishes, and child
+// processes.
 #pragma once
 
 #include <fcntl.h>

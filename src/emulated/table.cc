@@ -9,6 +9,7 @@
 #include <cmath>
 #include <optional>
 
+#include "base/glob.h"
 #include "base/hash.h"
 #include "base/owner.h"
 
@@ -159,29 +160,6 @@ Complaint ReadEntry(const Words& words, Table* table) {
 
 }  // namespace
 
-bool MatchesGlob(std::string_view glob, std::string_view name) {
-  std::size_t g = 0;
-  std::size_t n = 0;
-  std::size_t star = std::string_view::npos;  // the last '*' met, and where its run would end if one longer
-  std::size_t resume = 0;
-  while (n < name.size()) {
-    if (g < glob.size() && glob[g] == '*') {
-      star = g++;
-      resume = n;
-    } else if (g < glob.size() && (glob[g] == '?' || glob[g] == name[n])) {
-      ++g;
-      ++n;
-    } else if (star != std::string_view::npos) {
-      g = star + 1;
-      n = ++resume;
-    } else {
-      return false;
-    }
-  }
-  while (g < glob.size() && glob[g] == '*') ++g;
-  return g == glob.size();
-}
-
 std::int64_t Jittered(std::int64_t duration_ns, std::int32_t jitter_ppm, std::uint64_t seed,
                       std::uint64_t name_hash, std::uint64_t index) {
   if (jitter_ppm <= 0) return duration_ns;
@@ -237,7 +215,7 @@ Result<Table> Table::Read(const std::string& path) {
 
 const Rule& Table::RuleFor(std::string_view kernel) const {
   for (const Rule& rule : kernels) {
-    if (MatchesGlob(rule.glob, kernel)) return rule;
+    if (base::MatchesGlob(rule.glob, kernel)) return rule;
   }
   return fallback;
 }

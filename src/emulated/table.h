@@ -33,9 +33,6 @@ struct Rule {
   std::int32_t jitter_ppm = -1;  // -1: the table's
 };
 
-// True if `name` as a whole matches `glob`.
-bool MatchesGlob(std::string_view glob, std::string_view name);
-
 // `duration_ns` moved by at most `jitter_ppm`, uniformly; the same for the same seed, name and index, in
 // every process.
 std::int64_t Jittered(std::int64_t duration_ns, std::int32_t jitter_ppm, std::uint64_t seed,

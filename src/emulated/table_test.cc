@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <fstream>
 
+#include "base/glob.h"
+
 namespace mortar::emulated {
 namespace {
 
@@ -116,7 +118,8 @@ TEST(GlobTest, MatchesWholeName) {
                {"a*c", "abbc", true},    {"a*c", "abcd", false},  {"?b", "ab", true},  {"?", "", false},
                {"a*b*c", "axbyc", true}, {"a*b*c", "acb", false}, {"**a", "ba", true}, {"", "", true},
                {"", "a", false},         {"*ab", "aab", true}};
-  for (const auto& c : cases) EXPECT_EQ(MatchesGlob(c.glob, c.name), c.matches) << c.glob << " " << c.name;
+  for (const auto& c : cases)
+    EXPECT_EQ(base::MatchesGlob(c.glob, c.name), c.matches) << c.glob << " " << c.name;
 }
 
 TEST(JitterTest, StaysWithinBoundsAndRepeats) {

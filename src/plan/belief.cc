@@ -323,7 +323,7 @@ std::optional<Belief::Candidate> Belief::Next(const Terms& terms, std::optional<
 std::optional<Belief::Candidate> Belief::Next(const std::vector<Terms>& queries,
                                               const std::vector<std::optional<double>>& incumbents,
                                               const Effort& effort) const {
-  const auto batches2 = static_cast<int>(space_.batches2().size());
+  const std::size_t batches2 = space_.batches2().size();
   std::vector<double> sums(space_.batches().size() * space_.batches2().size() *
                            static_cast<std::size_t>(space_.modes()));
   std::optional<Candidate> best;
@@ -335,8 +335,9 @@ std::optional<Belief::Candidate> Belief::Next(const std::vector<Terms>& queries,
       // One background minibatch a window more is the least that can be gained.
       const double step = queries[q].rate / space_.batches()[static_cast<std::size_t>(choice.batch)];
       const double whole = incumbents[q] ? std::max(std::abs(*incumbents[q]), step) : 1.5;
-      const auto cell =
-          static_cast<std::size_t>((choice.batch * batches2 + choice.batch2) * space_.modes() + choice.mode);
+      const auto at = [](int value) { return static_cast<std::size_t>(value); };
+      const std::size_t cell =
+          (at(choice.batch) * batches2 + at(choice.batch2)) * at(space_.modes()) + at(choice.mode);
       sums[cell] += std::min(one.worth / whole, 1.0);
       if (!best || sums[cell] > best->worth) best = Candidate{choice, sums[cell], one.feasible};
     }

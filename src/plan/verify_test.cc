@@ -79,7 +79,7 @@ Query SmallQuery() {
 std::vector<Probe> AllProbes(const Space& space) {
   std::vector<Probe> probes;
   for (int mode = 0; mode < 2; ++mode) {
-    for (int b = 0; b < 2; ++b) probes.push_back({{mode, b, 0}, {space.SampleAt({mode, b, 0}), 0}});
+    for (int b = 0; b < 2; ++b) probes.push_back({{mode, b, 0}, {space.SampleAt({mode, b, 0}), {}}});
   }
   return probes;
 }

@@ -68,7 +68,8 @@ Forecast LanePredictor::OnSubmit(const Submission& s) {
   if (sequence_ - segment_ >= kHorizon + kChunk) [[unlikely]]
     LearnUnwaited();
   if ((waited || sequence_ % kBoundaryEvery == 0) && book_.Unsettled() && book_.Search()) {
-    for (std::uint64_t i = std::min(learned_gaps_, sequence_); i <= sequence_; ++i)
+    // Whatever may still be learned from: gaps and slack.
+    for (std::uint64_t i = std::min({learned_gaps_, segment_, sequence_}); i <= sequence_; ++i)
       entry(i).place.position = nullptr;
   }
   return AfterSubmit(e, s);

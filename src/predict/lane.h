@@ -11,8 +11,8 @@
 // Kernels that follow each other without a gap are a pause apart, which is learned: over thousands of kernels
 // a microsecond each would make the models think that the device is idle.
 // What a submit may be late by is its slack: T - H - (device time submitted after it and before that wait), H
-// being the model's after it. latest_free = H + slack: a program that keeps the device busy until its wait has
-// none, however far ahead of the device its host is at the moment.
+// being the model's after it. latest_free = H + slack: a program that keeps the device busy until its wait
+// has none, however far ahead of the device its host is at the moment.
 #pragma once
 
 #include <array>

@@ -32,6 +32,7 @@ struct Queued {
   std::uint32_t launch = kNone;
   std::uint32_t thread = 0;
   Ns submitted_ns = 0;
+  Ns foretold_end_ns = 0;  // 0: nothing was foretold
 };
 
 // What happens on the device, told as it happens.

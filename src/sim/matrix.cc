@@ -20,15 +20,16 @@ void ForAll(std::size_t count, unsigned threads, const std::function<void(std::s
     for (std::size_t i = next++; i < count; i = next++) work(i);
   };
   std::vector<std::jthread> workers;
-  for (unsigned i = 1; i < std::min<std::size_t>(std::max(1U, threads), count); ++i) workers.emplace_back(loop);
+  for (unsigned i = 1; i < std::min<std::size_t>(std::max(1U, threads), count); ++i)
+    workers.emplace_back(loop);
   loop();
 }
 
 }  // namespace
 
-base::Status MeasureMatrix(Bench& bench, const std::vector<Source>& holders, const std::vector<Source>& fillers,
-                           const std::vector<Policy>& policies, unsigned threads,
-                           const std::function<void(const MatrixCell&, const Row&)>& done,
+base::Status MeasureMatrix(Bench& bench, const std::vector<Source>& holders,
+                           const std::vector<Source>& fillers, const std::vector<Policy>& policies,
+                           unsigned threads, const std::function<void(const MatrixCell&, const Row&)>& done,
                            const std::function<void(std::size_t, std::size_t)>& progress) {
   std::vector<MatrixCell> cells;
   for (std::size_t h = 0; h < holders.size(); ++h) {
@@ -103,7 +104,8 @@ base::Result<std::vector<Source>> ReadSources(const std::vector<std::string>& pa
 std::vector<Total> Totals(const std::vector<Row>& rows) {
   std::vector<Total> totals;
   for (const Row& row : rows) {
-    auto at = std::find_if(totals.begin(), totals.end(), [&](const Total& t) { return t.policy == row.policy; });
+    auto at =
+        std::find_if(totals.begin(), totals.end(), [&](const Total& t) { return t.policy == row.policy; });
     if (at == totals.end()) {
       totals.push_back({});
       at = totals.end() - 1;

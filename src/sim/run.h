@@ -120,7 +120,9 @@ struct ClientResult {
   double caution = 0;
   std::uint32_t period_submits = 0;
   Errors next_submit;  // foretold at a submit
+  Errors device_end;   // of what was submitted
   std::vector<model::TraceRecord> trace;
+  ProgramPtr program;
   std::vector<Ns> wait_returns;       // all, where RunSpec::keep_waits is set
   std::vector<OfflineMeans> offline;  // by launch, after a measuring run
 };

@@ -66,10 +66,11 @@ void Judge(const ClientResult& holder, const std::vector<double>& alone_ns, doub
 }
 
 base::Result<std::vector<Ns>> MakeArrivalInstants(const PairOptions& options, double solo_rate) {
-  (void)solo_rate;
   // Learning takes at most twice the time of judging.
   const double seconds = static_cast<double>(options.for_ns) * 1e-9 * 4;
-  auto instants = trace::MakeArrivals(options.arrivals, seconds, options.seed);
+  const auto spec = trace::ResolveArrivals(options.arrivals, solo_rate);
+  if (!spec) return spec.error();
+  auto instants = trace::MakeArrivals(*spec, seconds, options.seed);
   if (!instants) return instants.error();
   std::vector<Ns> arrivals;
   arrivals.reserve(instants->size());

@@ -10,16 +10,16 @@ constexpr auto kRelaxed = std::memory_order_relaxed;
 constexpr std::string_view kPolicyNames[] = {"share", "exclusive", "priority",  "fikit",      "fill",
                                              "slice", "threshold", "timeslice", "oracle-gap", "oracle-slack"};
 
-Errors Summarise(const base::Histogram& late, const base::Histogram& early, std::uint64_t count) {
+// Quantiles over errors of both signs, foretold minus actual.
+Errors Summarise(const base::Histogram& late, const base::Histogram& early) {
   const double total = late.total() + early.total();
-  Errors errors{count, 0, 0, 0};
-  if (total == 0) return errors;
+  if (total == 0) return {};
   const auto at = [&](double q) -> Ns {
-    const double below = q * total - late.total();
-    if (below <= 0) return late.total() == 0 ? 0 : -late.Quantile(1 - q * total / late.total());
-    return early.Quantile(below / early.total());
+    const double above = q * total - early.total();
+    if (above > 0) return late.Quantile(above / late.total());
+    return early.total() == 0 ? 0 : -early.Quantile(1 - q * total / early.total());
   };
-  return {count, at(0.1), at(0.5), at(0.9)};
+  return {late.total() + early.total(), at(0.1), at(0.5), at(0.9)};
 }
 
 }  // namespace
@@ -71,6 +71,10 @@ World::World(const RunSpec& spec) : spec_(spec), settings_(spec.settings) {
       c.below |= other.spec->priority < c.spec->priority;
     }
   }
+  view_.settings = settings_;
+  view_.count = static_cast<int>(clients_.size());
+  look_ns_ = kReactNs + kReactMoreNs * std::max<Ns>(0, static_cast<Ns>(clients_.size()) - 2);
+  for (std::uint32_t i = 0; i < clients_.size(); ++i) UpdatePeer(i);
   if (spec.keep_schedule) {
     keeper_ = std::make_unique<ScheduleKeeper>(engine_actors,
                                                static_cast<std::uint32_t>(clients_[0].streams.size()));
@@ -167,6 +171,7 @@ void World::OnDone(std::uint32_t tag, const Queued& queued, Ns start, Ns end) {
   ++stream.completed;
   --c.in_flight_ops;
   stream.running_end = 0;
+  if (queued.foretold_end_ns != 0) c.device_end.Add(queued.foretold_end_ns - end);
   if (InWindow(end)) {
     ++c.result.ops;
     c.result.work_ns += queued.op->useful_ns;
@@ -250,6 +255,7 @@ void World::Finish(RunResult* result) {
     ClientResult& r = c.result;
     const LaneState& first = *c.lanes.front();
     const policy::MeasuredSlowdown measured = first.controller.Measured();
+    r.program = c.spec->program;
     r.measured = measured.known;
     r.measured_slowdown = measured.mean;
     r.measured_low = measured.low;
@@ -257,7 +263,8 @@ void World::Finish(RunResult* result) {
     r.modelled_slowdown = first.controller.ModelledSlowdown();
     r.caution = first.controller.caution();
     r.period_submits = first.predictor.period_submits();
-    r.next_submit = Summarise(c.late, c.early, c.late.total() + c.early.total());
+    r.next_submit = Summarise(c.next_submit.late, c.next_submit.early);
+    r.device_end = Summarise(c.device_end.late, c.device_end.early);
     std::erase_if(r.requests, [&](const RequestTimes& times) { return times.end_ns > end; });
     if (spec_.record_offline) {
       for (const predict::Kernel* kernel : c.by_launch) {

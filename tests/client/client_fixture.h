@@ -12,7 +12,7 @@
 #include "board/test_support.h"
 #include "board/view.h"
 #include "client/test_support.h"
-#include "program.h"
+#include "support/program.h"
 
 namespace mortar::tests {
 

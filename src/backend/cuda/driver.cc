@@ -4,7 +4,11 @@
 
 #include <cstdlib>
 #include <mutex>
+#include <string>
+#include <vector>
 
+#include "backend/cuda/api/device_name.h"
+#include "backend/cuda/api/find_driver.h"
 #include "base/log.h"
 #include "client/client.h"
 
@@ -16,7 +20,6 @@ namespace {
 
 constexpr int kOldestDriver = 12000;  // issue D: older ones lack cuGetProcAddress_v2 and names of kernels
 constexpr char kMarkOfShim[] = "mortar_cuda_shim";
-constexpr char kMarkOfSimulation[] = "mortar_simulated_cuda";
 
 struct Driver {
   std::mutex mutex;  // opening

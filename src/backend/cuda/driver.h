@@ -8,8 +8,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <string>
-#include <vector>
 
 #include "backend/cuda/api/symbols.h"
 #include "backend/cuda/api/types.h"
@@ -59,14 +57,6 @@ inline bool Active() { return CurrentMode() == Mode::kActive; }
 
 // Does the driver say of itself that it is a simulation? Its boards and profiles are its own.
 bool DriverIsSimulated();
-
-// Where a driver may lie, best first: $MORTAR_CUDA_DRIVER alone if set, else LD_LIBRARY_PATH, the dynamic
-// linker's cache, the usual folders. `own`: the path of the shim, left out whatever name it has. Files that
-// exist only.
-std::vector<std::string> DriverCandidates(const std::string& own);
-// Paths of libcuda.so.1 for this machine in a cache of the dynamic linker, as its bytes are; empty where it
-// is damaged.
-std::vector<std::string> ReadLinkerCache(const char* bytes, std::size_t size);
 
 // A driver that was opened already by its path (by a program that the preload hook watches); before the first
 // call.

@@ -1,5 +1,5 @@
-// The handlers of all functions that are not merely forwarded, by their internal names: mortar_cuLaunchKernel and so
-// on. Exported under the driver's names by entries.S; handed out by resolve.cc; called by tests.
+// The handlers of all functions that are not merely forwarded, by their internal names: mortar_cuLaunchKernel
+// and so on. Exported under the driver's names by entries.S; handed out by resolve.cc; called by tests.
 #pragma once
 
 #include "backend/cuda/api/types.h"
@@ -19,7 +19,8 @@
 #define MORTAR_CUDA_DECLARE_Context MORTAR_CUDA_DECLARE
 #define MORTAR_CUDA_DECLARE_Graph MORTAR_CUDA_DECLARE
 #define MORTAR_CUDA_DECLARE_Begin MORTAR_CUDA_DECLARE
-#define MORTAR_CUDA_SYMBOL(symbol, class, parameters, arguments) MORTAR_CUDA_DECLARE_##class(symbol, parameters)
+#define MORTAR_CUDA_SYMBOL(symbol, class, parameters, arguments) \
+  MORTAR_CUDA_DECLARE_##class(symbol, parameters)
 #include "backend/cuda/generated/symbols.def"
 #undef MORTAR_CUDA_SYMBOL
 // NOLINTEND(bugprone-macro-parentheses)

@@ -1,12 +1,9 @@
 #include "backend/cuda/places.h"
 
-#include <cctype>
-#include <cstdio>
-#include <cstring>
 #include <string>
 
+#include "backend/cuda/api/device_name.h"
 #include "base/handle_map.h"
-#include "base/log.h"
 
 namespace mortar::cuda {
 
@@ -19,47 +16,21 @@ namespace {
 constinit base::HandleMap<client::Device> contexts;
 constinit base::HandleMap<client::Device> streams;
 
-// As OpenCL's backend writes it, so that both meet on one board.
-std::string PciAddress(CUdevice ordinal) {
-  char text[32] = {};
-  if (Real<Symbol::cuDeviceGetPCIBusId>()(text, sizeof text - 1, ordinal) != CUDA_SUCCESS) return "";
-  unsigned domain = 0;
-  unsigned bus = 0;
-  unsigned slot = 0;
-  unsigned function = 0;
-  if (std::sscanf(text, "%x:%x:%x.%x", &domain, &bus, &slot, &function) < 3) return "";
-  char address[48];
-  std::snprintf(address, sizeof address, "%04x:%02x:%02x.%x", domain, bus, slot, function);
-  return address;
-}
-
-std::string Uuid(CUdevice ordinal) {
-  CUuuid uuid{};
-  if (Real<Symbol::cuDeviceGetUuid_v2>()(&uuid, ordinal) != CUDA_SUCCESS) return "";
-  std::string text = "uuid-";
-  char hex[3];
-  for (const char byte : uuid.bytes) {
-    std::snprintf(hex, sizeof hex, "%02x", static_cast<unsigned>(static_cast<unsigned char>(byte)));
-    text += hex;
-  }
-  return text;
-}
-
 // A name under which every process, and OpenCL too, knows the device.
-std::string DeviceName(CUdevice ordinal) {
-  char model[256] = {};
-  Real<Symbol::cuDeviceGetName>()(model, sizeof model - 1, ordinal);
-  std::string name = PciAddress(ordinal);
-  // The parts of a device that is cut up (MIG) share its address and no more.
-  const bool part = std::strstr(model, " MIG ") != nullptr;
-  if (name.empty() || part) name += (name.empty() ? "" : "-") + Uuid(ordinal);
-  if (name.empty()) name = std::string(model) + "-" + std::to_string(ordinal);
-  return DriverIsSimulated() ? "simulated " + name : name;
+std::string NameOfDevice(CUdevice ordinal) {
+  DeviceFacts facts{.ordinal = ordinal, .simulated = DriverIsSimulated()};
+  char text[256] = {};
+  if (Real<Symbol::cuDeviceGetPCIBusId>()(text, sizeof text - 1, ordinal) == CUDA_SUCCESS)
+    facts.pci_bus_id = text;
+  text[0] = '\0';
+  if (Real<Symbol::cuDeviceGetName>()(text, sizeof text - 1, ordinal) == CUDA_SUCCESS) facts.model = text;
+  Real<Symbol::cuDeviceGetUuid_v2>()(&facts.uuid, ordinal);
+  return BoardName(facts);
 }
 
 }  // namespace
 
-client::Device* DeviceOf(CUdevice ordinal) noexcept { return client::FindDevice(DeviceName(ordinal)); }
+client::Device* DeviceOf(CUdevice ordinal) noexcept { return client::FindDevice(NameOfDevice(ordinal)); }
 
 CUcontext CurrentContext() noexcept {
   CUcontext context = nullptr;

@@ -1,126 +1,23 @@
 // What a holder's warm enqueue costs besides instructions: no system call, no lock, no memory.
-//
-// Counted, not sampled: allocation and mutex functions are replaced in this binary; system calls are caught
-// by Linux's syscall user dispatch, which hands each one to a signal handler while `selector` says so.
-#include <dlfcn.h>
 #include <gtest/gtest.h>
-#include <pthread.h>
-#include <signal.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <ucontext.h>
 
 #include <array>
-#include <cerrno>
 #include <cstdint>
 
 #include "backend/opencl/test_world.h"
 #include "board/view.h"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define MORTAR_SANITIZED 1
-#endif
+#include "support/call_counter.h"
 
 namespace mortar::opencl {
 namespace {
 
-struct Counts {
-  std::uint64_t calls = 0;  // system calls: at most one is counted a launch
-  std::uint64_t locks = 0;
-  std::uint64_t memory = 0;  // malloc, free and their like
-  Counts operator-(const Counts& other) const {
-    return {calls - other.calls, locks - other.locks, memory - other.memory};
-  }
-  bool operator==(const Counts&) const = default;
-};
-[[maybe_unused]] void PrintTo(const Counts& counts, std::ostream* out) {
-  *out << counts.calls << " system calls, " << counts.locks << " locks, " << counts.memory << " allocations";
-}
+#ifdef MORTAR_CAN_COUNT
 
-// Of this thread, while it counts. Static storage: the hooks run before anything is set up.
-[[maybe_unused]] constinit thread_local bool counting = false;
-constinit thread_local Counts counts;
-
-}  // namespace
-}  // namespace mortar::opencl
-
-#ifndef MORTAR_SANITIZED
-namespace {
-using MutexFunction = int (*)(pthread_mutex_t*);
-// The C library's own. Looked up at the first call, which comes long before anything is counted.
-MutexFunction Original(const char* name) { return reinterpret_cast<MutexFunction>(dlsym(RTLD_NEXT, name)); }
-}  // namespace
-
-extern "C" {
-void* __libc_malloc(std::size_t);
-void* __libc_calloc(std::size_t, std::size_t);
-void* __libc_realloc(void*, std::size_t);
-void __libc_free(void*);
-
-#define MORTAR_HOOK __attribute__((visibility("default")))
-MORTAR_HOOK void* malloc(std::size_t size) {
-  if (mortar::opencl::counting) ++mortar::opencl::counts.memory;
-  return __libc_malloc(size);
-}
-MORTAR_HOOK void* calloc(std::size_t count, std::size_t size) {
-  if (mortar::opencl::counting) ++mortar::opencl::counts.memory;
-  return __libc_calloc(count, size);
-}
-MORTAR_HOOK void* realloc(void* old, std::size_t size) {
-  if (mortar::opencl::counting) ++mortar::opencl::counts.memory;
-  return __libc_realloc(old, size);
-}
-MORTAR_HOOK void free(void* memory) {
-  if (mortar::opencl::counting && memory != nullptr) ++mortar::opencl::counts.memory;
-  __libc_free(memory);
-}
-MORTAR_HOOK int pthread_mutex_lock(pthread_mutex_t* mutex) {
-  if (mortar::opencl::counting) ++mortar::opencl::counts.locks;
-  static constinit MutexFunction original = nullptr;
-  if (original == nullptr) original = Original("pthread_mutex_lock");
-  return original(mutex);
-}
-MORTAR_HOOK int pthread_mutex_trylock(pthread_mutex_t* mutex) {
-  if (mortar::opencl::counting) ++mortar::opencl::counts.locks;
-  static constinit MutexFunction original = nullptr;
-  if (original == nullptr) original = Original("pthread_mutex_trylock");
-  return original(mutex);
-}
-}
-#endif
-
-namespace mortar::opencl {
-namespace {
-
-#if defined(__x86_64__) && defined(PR_SET_SYSCALL_USER_DISPATCH) && !defined(MORTAR_SANITIZED)
-
-volatile char selector = SYSCALL_DISPATCH_FILTER_ALLOW;
-
-// Counts the call and lets it happen: the instruction is run again, this time undisturbed.
-void OnSystemCall(int, siginfo_t*, void* context) {
-  selector = SYSCALL_DISPATCH_FILTER_ALLOW;
-  ++counts.calls;
-  static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_RIP] -= 2;
-}
-
-bool CatchSystemCalls() {
-  struct sigaction action {};
-  action.sa_sigaction = OnSystemCall;
-  action.sa_flags = SA_SIGINFO | SA_NODEFER;
-  return sigaction(SIGSYS, &action, nullptr) == 0 &&
-         prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, 0, 0, &selector) == 0;
-}
-
-template <typename Body>
-Counts Count(Body body) {
-  const Counts before = counts;
-  counting = true;
-  selector = SYSCALL_DISPATCH_FILTER_BLOCK;
-  body();
-  selector = SYSCALL_DISPATCH_FILTER_ALLOW;
-  counting = false;
-  return counts - before;
-}
+using tests::CatchSystemCalls;
+using tests::Count;
+using tests::CountersSee;
+using tests::Counts;
 
 // Events of launches that the layer samples: complete at once, after 100 us on the device.
 constinit std::uint64_t sampled = 0;
@@ -219,19 +116,6 @@ class HotPathTest : public LayerTest {
     OwnSlot(*board).priority.store(0);
     board->Bump();
     return OwnSlot(*board).pid.load() == getpid();
-  }
-
-  static bool CountersSee() {
-    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-    static void* volatile memory = nullptr;
-    const Counts call = Count([] { getppid(); });
-    const Counts lock = Count([] { pthread_mutex_lock(&mutex); });
-    const Counts allocation = Count([] { memory = malloc(8); });
-    const Counts both = Count([] { delete new std::string(100, 'x'); });
-    pthread_mutex_unlock(&mutex);
-    free(memory);
-    return call == Counts{1, 0, 0} && lock == Counts{0, 1, 0} && allocation == Counts{0, 0, 1} &&
-           both == Counts{0, 0, 4};
   }
 };
 

@@ -49,7 +49,7 @@ struct CUmemLocation {
 struct CUeglFrame {
   void* planes[3];
   unsigned int width, height, depth, pitch, plane_count, channels;
-  int frame_type, colour_format, array_format;
+  int frame_type, colour_format, array_format, padding;
 };
 
 enum : int {

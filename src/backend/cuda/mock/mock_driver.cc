@@ -1,12 +1,19 @@
 #include "backend/cuda/mock/mock_driver.h"
 
 #include <cstdio>
+#include <cstdlib>
 
 namespace mortar::cuda {
 namespace {
 
 MockCuda& Mock() {
-  static auto* mock = new MockCuda;
+  static MockCuda* mock = [] {
+    auto* made = new MockCuda;
+    // For programs that the test does not share memory with.
+    if (const char* version = std::getenv("MOCK_CUDA_VERSION")) made->version = std::atoi(version);
+    if (const char* devices = std::getenv("MOCK_CUDA_DEVICES")) made->devices = std::atoi(devices);
+    return made;
+  }();
   return *mock;
 }
 
@@ -49,65 +56,128 @@ CUresult IsCapturing(CUstream stream, int* status) {
   return CUDA_SUCCESS;
 }
 
-#define MOCK_SPECIAL(symbol, ...)                   \
-  template <>                                       \
-  struct Special<Symbol::symbol> {                  \
-    static CUresult Call __VA_ARGS__                \
+#define MOCK_SPECIAL(symbol, ...)    \
+  template <>                        \
+  struct Special<Symbol::symbol> {   \
+    static CUresult Call __VA_ARGS__ \
   }
 
-MOCK_SPECIAL(cuDriverGetVersion, (int* out) { *out = Mock().version; return CUDA_SUCCESS; });
-MOCK_SPECIAL(cuDeviceGetCount, (int* out) { *out = Mock().devices; return CUDA_SUCCESS; });
-MOCK_SPECIAL(cuDeviceGetName, (char* out, int room, CUdevice) { return Text("Mock", out, room); });
-MOCK_SPECIAL(cuDeviceGetPCIBusId, (char* out, int room, CUdevice device) {
-  return Text(device == 0 ? "0000:0A:00.0" : "0000:0B:00.0", out, room);
-});
-MOCK_SPECIAL(cuCtxGetCurrent, (CUcontext* out) { *out = Mock().context; return CUDA_SUCCESS; });
-MOCK_SPECIAL(cuCtxGetDevice, (CUdevice* out) { *out = Mock().current_device; return CUDA_SUCCESS; });
-MOCK_SPECIAL(cuStreamCreate, (CUstream* out, unsigned) { return Make(out); });
-MOCK_SPECIAL(cuEventCreate, (CUevent* out, unsigned) { return Make(out); });
-MOCK_SPECIAL(cuModuleGetFunction, (CUfunction* out, CUmodule, const char*) { return Make(out); });
-MOCK_SPECIAL(cuLibraryGetKernel, (CUkernel* out, CUlibrary, const char*) { return Make(out); });
-MOCK_SPECIAL(cuKernelGetFunction, (CUfunction* out, CUkernel) { return Make(out); });
-MOCK_SPECIAL(cuGraphInstantiateWithFlags, (CUgraphExec* out, CUgraph, unsigned long long) { return Make(out); });
-MOCK_SPECIAL(cuGraphGetNodes, (CUgraph, CUgraphNode*, std::size_t* count) { *count = 7; return CUDA_SUCCESS; });
-MOCK_SPECIAL(cuFuncGetName, (const char** out, CUfunction) { return Name(out, Mock().function_name); });
-MOCK_SPECIAL(cuKernelGetName, (const char** out, CUkernel) { return Name(out, Mock().kernel_name); });
-MOCK_SPECIAL(cuFuncGetParamInfo, (CUfunction, std::size_t index, std::size_t* offset, std::size_t* size) {
-  // A pointer and a number.
-  if (index > 1) return CUDA_ERROR_INVALID_VALUE;
-  *offset = index * 8;
-  *size = index == 0 ? 8 : 4;
-  return CUDA_SUCCESS;
-});
-MOCK_SPECIAL(cuEventQuery, (CUevent) { return Ready(); });
-MOCK_SPECIAL(cuStreamQuery, (CUstream) { return Ready(); });
-MOCK_SPECIAL(cuStreamQuery_ptsz, (CUstream) { return Ready(); });
-MOCK_SPECIAL(cuEventElapsedTime, (float* out, CUevent, CUevent) { *out = Mock().elapsed_ms; return CUDA_SUCCESS; });
-MOCK_SPECIAL(cuStreamIsCapturing, (CUstream stream, int* status) { return IsCapturing(stream, status); });
-MOCK_SPECIAL(cuPointerGetAttribute, (void* out, int, CUdeviceptr) {
-  if (Mock().pageable) return CUDA_ERROR_INVALID_VALUE;
-  *static_cast<unsigned*>(out) = 1;
-  return CUDA_SUCCESS;
-});
-MOCK_SPECIAL(cuLaunchHostFunc, (CUstream, CUhostFn function, void* data) { function(data); return CUDA_SUCCESS; });
-MOCK_SPECIAL(cuLaunchHostFunc_ptsz, (CUstream, CUhostFn function, void* data) {
-  function(data);
-  return CUDA_SUCCESS;
-});
-MOCK_SPECIAL(cuStreamAddCallback, (CUstream stream, CUstreamCallback function, void* data, unsigned) {
-  function(stream, CUDA_SUCCESS, data);
-  return CUDA_SUCCESS;
-});
-MOCK_SPECIAL(cuStreamAddCallback_ptsz, (CUstream stream, CUstreamCallback function, void* data, unsigned) {
-  function(stream, CUDA_SUCCESS, data);
-  return CUDA_SUCCESS;
-});
-MOCK_SPECIAL(cuGetProcAddress, (const char* name, void** out, int version, unsigned long long flags) {
-  return Look(name, out, version, flags, nullptr);
-});
-MOCK_SPECIAL(cuGetProcAddress_v2, (const char* name, void** out, int version, unsigned long long flags, int* status) {
-  return Look(name, out, version, flags, status);
-});
+MOCK_SPECIAL(
+    cuDriverGetVersion, (int* out) {
+      *out = Mock().version;
+      return CUDA_SUCCESS;
+    });
+MOCK_SPECIAL(
+    cuDeviceGetCount, (int* out) {
+      *out = Mock().devices;
+      return CUDA_SUCCESS;
+    });
+MOCK_SPECIAL(
+    cuDeviceGetName, (char* out, int room, CUdevice) { return Text("Mock", out, room); });
+MOCK_SPECIAL(
+    cuDeviceGetPCIBusId, (char* out, int room, CUdevice device) {
+      return Text(device == 0 ? "0000:0A:00.0" : "0000:0B:00.0", out, room);
+    });
+// The primary context of device 1; any other is the one that the test says is current.
+auto* const kSecondContext = reinterpret_cast<CUcontext>(0xd0);
+thread_local bool in_second = false;
+
+MOCK_SPECIAL(
+    cuDevicePrimaryCtxRetain, (CUcontext * out, CUdevice device) {
+      *out = device == 1 ? kSecondContext : Mock().context.load();
+      return CUDA_SUCCESS;
+    });
+MOCK_SPECIAL(
+    cuCtxSetCurrent, (CUcontext context) {
+      in_second = context == kSecondContext;
+      return CUDA_SUCCESS;
+    });
+MOCK_SPECIAL(
+    cuCtxGetCurrent, (CUcontext * out) {
+      *out = in_second ? kSecondContext : Mock().context.load();
+      return CUDA_SUCCESS;
+    });
+MOCK_SPECIAL(
+    cuCtxGetDevice, (CUdevice * out) {
+      *out = in_second ? 1 : Mock().current_device.load();
+      return CUDA_SUCCESS;
+    });
+MOCK_SPECIAL(
+    cuStreamCreate, (CUstream * out, unsigned) { return Make(out); });
+MOCK_SPECIAL(
+    cuEventCreate, (CUevent * out, unsigned) { return Make(out); });
+MOCK_SPECIAL(
+    cuModuleGetFunction, (CUfunction * out, CUmodule, const char*) { return Make(out); });
+MOCK_SPECIAL(
+    cuLibraryGetKernel, (CUkernel * out, CUlibrary, const char*) { return Make(out); });
+MOCK_SPECIAL(
+    cuKernelGetFunction, (CUfunction * out, CUkernel) { return Make(out); });
+MOCK_SPECIAL(
+    cuGraphInstantiateWithFlags, (CUgraphExec * out, CUgraph, unsigned long long) { return Make(out); });
+MOCK_SPECIAL(
+    cuGraphGetNodes, (CUgraph, CUgraphNode*, std::size_t* count) {
+      *count = 7;
+      return CUDA_SUCCESS;
+    });
+MOCK_SPECIAL(
+    cuFuncGetName, (const char** out, CUfunction) { return Name(out, Mock().function_name); });
+MOCK_SPECIAL(
+    cuKernelGetName, (const char** out, CUkernel) { return Name(out, Mock().kernel_name); });
+MOCK_SPECIAL(
+    cuFuncGetParamInfo, (CUfunction, std::size_t index, std::size_t* offset, std::size_t* size) {
+      // A pointer and a number.
+      if (index > 1) return CUDA_ERROR_INVALID_VALUE;
+      *offset = index * 8;
+      *size = index == 0 ? 8 : 4;
+      return CUDA_SUCCESS;
+    });
+MOCK_SPECIAL(
+    cuEventQuery, (CUevent) { return Ready(); });
+MOCK_SPECIAL(
+    cuStreamQuery, (CUstream) { return Ready(); });
+MOCK_SPECIAL(
+    cuStreamQuery_ptsz, (CUstream) { return Ready(); });
+MOCK_SPECIAL(
+    cuEventElapsedTime, (float* out, CUevent, CUevent) {
+      *out = Mock().elapsed_ms;
+      return CUDA_SUCCESS;
+    });
+MOCK_SPECIAL(
+    cuStreamIsCapturing, (CUstream stream, int* status) { return IsCapturing(stream, status); });
+MOCK_SPECIAL(
+    cuPointerGetAttribute, (void* out, int, CUdeviceptr) {
+      if (Mock().pageable) return CUDA_ERROR_INVALID_VALUE;
+      *static_cast<unsigned*>(out) = 1;
+      return CUDA_SUCCESS;
+    });
+MOCK_SPECIAL(
+    cuLaunchHostFunc, (CUstream, CUhostFn function, void* data) {
+      function(data);
+      return CUDA_SUCCESS;
+    });
+MOCK_SPECIAL(
+    cuLaunchHostFunc_ptsz, (CUstream, CUhostFn function, void* data) {
+      function(data);
+      return CUDA_SUCCESS;
+    });
+MOCK_SPECIAL(
+    cuStreamAddCallback, (CUstream stream, CUstreamCallback function, void* data, unsigned) {
+      function(stream, CUDA_SUCCESS, data);
+      return CUDA_SUCCESS;
+    });
+MOCK_SPECIAL(
+    cuStreamAddCallback_ptsz, (CUstream stream, CUstreamCallback function, void* data, unsigned) {
+      function(stream, CUDA_SUCCESS, data);
+      return CUDA_SUCCESS;
+    });
+MOCK_SPECIAL(
+    cuGetProcAddress, (const char* name, void** out, int version, unsigned long long flags) {
+      return Look(name, out, version, flags, nullptr);
+    });
+MOCK_SPECIAL(
+    cuGetProcAddress_v2, (const char* name, void** out, int version, unsigned long long flags, int* status) {
+      return Look(name, out, version, flags, status);
+    });
 
 // A refusal leaves everything as it is.
 template <Symbol kSymbol, typename... Arguments>
@@ -124,15 +194,14 @@ CUresult Call(Arguments... arguments) {
 
 #define MOCK_EXPORT extern "C" __attribute__((visibility("default")))
 
-#define MORTAR_CUDA_SYMBOL(symbol, class, parameters, arguments) \
-  MOCK_EXPORT CUresult symbol parameters;
+#define MORTAR_CUDA_SYMBOL(symbol, class, parameters, arguments) MOCK_EXPORT CUresult symbol parameters;
 #include "backend/cuda/generated/symbols.def"
 #undef MORTAR_CUDA_SYMBOL
 
-#define MORTAR_CUDA_SYMBOL(symbol, class, parameters, arguments)             \
-  CUresult symbol parameters {                                              \
+#define MORTAR_CUDA_SYMBOL(symbol, class, parameters, arguments)                                            \
+  CUresult symbol parameters {                                                                              \
     const auto call = [](auto... all) { return mortar::cuda::Call<mortar::cuda::Symbol::symbol>(all...); }; \
-    return call arguments;                                                  \
+    return call arguments;                                                                                  \
   }
 #include "backend/cuda/generated/symbols.def"
 #undef MORTAR_CUDA_SYMBOL

@@ -1,5 +1,5 @@
-// A CUDA driver for tests of the shim: no device, no threads. Exports every function, records what reaches it in fixed
-// memory, and answers what the test says. Any thread; never destroyed.
+// A CUDA driver for tests of the shim: no device, no threads. Exports every function, records what reaches it
+// in fixed memory, and answers what the test says. Any thread; never destroyed.
 //
 // Work on streams is done at once, but for streams and events that the test holds busy. Not a simulation: see
 // src/simcuda for that.
@@ -47,7 +47,8 @@ struct MockCuda {
   std::atomic<std::uintptr_t> captured{0};  // this stream is being captured
   std::atomic<bool> busy{false};            // events and streams are not ready
   std::atomic<float> elapsed_ms{0.1F};      // between any two events
-  std::atomic<const char*> function_name{nullptr};  // of functions that the driver is asked about; null: not known
+  std::atomic<const char*> function_name{
+      nullptr};  // of functions that the driver is asked about; null: not known
   std::atomic<const char*> kernel_name{nullptr};
   std::atomic<bool> pageable{false};  // all memory is unknown to the driver
 

@@ -1,3 +1,5 @@
+#include "backend/cuda/api/find_driver.h"
+
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -5,7 +7,6 @@
 #include <filesystem>
 #include <fstream>
 
-#include "backend/cuda/driver.h"
 #include "board/test_support.h"
 
 namespace mortar::cuda {
@@ -102,8 +103,8 @@ TEST_F(DriverCandidatesTest, LibraryPathComesFirstWithoutOurselves) {
   std::filesystem::create_symlink(own, folder + "/linked/libcuda.so.1");
   std::filesystem::create_directories(folder + "/again");
   std::filesystem::create_hard_link(first, folder + "/again/libcuda.so.1");
-  const std::string path = folder + "/own::" + folder + "/linked:" + folder + "/absent:" + folder + "/first;" +
-                           folder + "/again:" + folder + "/second";
+  const std::string path = folder + "/own::" + folder + "/linked:" + folder + "/absent:" + folder +
+                           "/first;" + folder + "/again:" + folder + "/second";
   setenv("LD_LIBRARY_PATH", path.c_str(), 1);
   const std::vector<std::string> found = DriverCandidates(own);
   ASSERT_GE(found.size(), 2U);

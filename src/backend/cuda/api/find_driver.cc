@@ -1,5 +1,6 @@
-// Where the real driver lies. The linker's own search cannot be asked: under the name libcuda.so.1 it answers
-// us.
+// The linker's own search cannot be asked: under the name libcuda.so.1 it answers us.
+#include "backend/cuda/api/find_driver.h"
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,7 +10,6 @@
 #include <cstring>
 #include <string_view>
 
-#include "backend/cuda/driver.h"
 #include "base/owner.h"
 
 namespace mortar::cuda {

@@ -1,0 +1,141 @@
+// Running a scenario: each client alone, then all together.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <numeric>
+
+#include "sim/scenario.h"
+#include "sim/slowdown.h"
+
+namespace mortar::sim {
+namespace {
+
+double PerSecond(const RunResult& run, std::size_t client) {
+  return static_cast<double>(run.clients[client].work_ns) * 1e9 /
+         static_cast<double>(std::max<Ns>(1, run.window_end_ns - run.window_begin_ns));
+}
+
+RunSpec Frame(const Scenario& scenario) {
+  RunSpec spec;
+  spec.device = scenario.device;
+  spec.settings.in_flight_bound_ns = scenario.in_flight_bound_ns;
+  spec.settings.margin_ns = scenario.margin_ns;
+  spec.gate_ns = scenario.gate_ns;
+  spec.for_ns = scenario.for_ns;
+  spec.threshold = scenario.threshold;
+  spec.seed = scenario.seed;
+  return spec;
+}
+
+struct Prepared {
+  ClientSpec spec;
+  RunResult alone;
+};
+
+// One client by itself: its arrivals settled, its times known.
+base::Result<Prepared> Prepare(const Scenario& scenario, const ScenarioClient& client, const Source& source,
+                               bool judged) {
+  CompileOptions compile;
+  compile.learns = judged;
+  compile.blocking = client.blocking;
+  compile.split_ns = client.split_ns;
+  compile.split_cost_ns = client.split_cost_ns;
+  compile.drain_requests = client.arrivals.kind != trace::ArrivalKind::kBackToBack;
+  auto program = Compile(*source.recording, compile);
+  if (!program) return program.error();
+  Prepared prepared;
+  prepared.spec.name = client.name;
+  prepared.spec.program = *program;
+  prepared.spec.priority = client.priority;
+  prepared.spec.judged = judged;
+  prepared.spec.jitter = scenario.jitter && judged;
+  prepared.spec.max_slowdown = client.max_slowdown;
+  prepared.spec.weight = client.weight;
+  RunSpec alone = Frame(scenario);
+  alone.policy = Policy::kShare;
+  alone.clients = {prepared.spec};
+  alone.record_offline = true;
+  RunResult first = Run(alone);
+  prepared.spec.offline =
+      std::make_shared<const std::vector<OfflineMeans>>(std::move(first.clients[0].offline));
+  double sum = 0;
+  for (const RequestTimes& r : first.clients[0].requests) sum += static_cast<double>(r.end_ns - r.arrival_ns);
+  const double mean = sum / std::max<double>(1, static_cast<double>(first.clients[0].requests.size()));
+  prepared.spec.request_ns = first.clients[0].requests.empty() ? INT64_MAX / 4 : static_cast<Ns>(mean);
+  alone.record_offline = false;
+  if (compile.drain_requests) {
+    PairOptions arrivals;
+    arrivals.arrivals = client.arrivals;
+    arrivals.for_ns = scenario.for_ns;
+    arrivals.seed = scenario.seed;
+    auto instants = MakeArrivalInstants(arrivals, mean > 0 ? 1e9 / mean : 0);
+    if (!instants) return instants.error();
+    prepared.spec.arrivals = std::make_shared<const std::vector<Ns>>(std::move(instants).value());
+    alone.clients[0].arrivals = prepared.spec.arrivals;
+  }
+  alone.keep_schedule = true;
+  prepared.alone = Run(alone);
+  prepared.spec.learn_laps = prepared.alone.learn_laps;
+  return prepared;
+}
+
+std::vector<double> ByNumber(const ClientResult& client) {
+  std::vector<double> times;
+  for (const RequestTimes& r : client.requests) {
+    if (times.size() <= r.number) times.resize(r.number + 1, std::numeric_limits<double>::quiet_NaN());
+    times[r.number] = static_cast<double>(r.end_ns - r.arrival_ns);
+  }
+  return times;
+}
+
+}  // namespace
+
+base::Result<ScenarioResult> RunScenario(const Scenario& scenario, const std::string& folder,
+                                         bool keep_trace) {
+  ScenarioResult result;
+  result.order.resize(scenario.clients.size());
+  std::iota(result.order.begin(), result.order.end(), std::size_t{0});
+  std::stable_sort(result.order.begin(), result.order.end(), [&](std::size_t a, std::size_t b) {
+    return scenario.clients[a].priority < scenario.clients[b].priority;
+  });
+  const int highest = scenario.clients[result.order[0]].priority;
+  std::map<std::string, Source> sources;
+  std::vector<Prepared> prepared;
+  RunSpec spec = Frame(scenario);
+  spec.policy = scenario.policy;
+  spec.keep_trace = keep_trace;
+  for (const std::size_t at : result.order) {
+    const ScenarioClient& client = scenario.clients[at];
+    const bool relative = !client.recording.empty() && client.recording[0] != '/' && !folder.empty();
+    const std::string path = relative ? folder + "/" + client.recording : client.recording;
+    if (!sources.contains(path)) {
+      auto source = ReadSource(path);
+      if (!source) return source.error();
+      sources.emplace(path, std::move(source).value());
+    }
+    auto one = Prepare(scenario, client, sources.at(path), client.priority == highest);
+    if (!one) return one.error();
+    one->spec.first_device = client.device;
+    spec.clients.push_back(one->spec);
+    if (scenario.policy != Policy::kFikit) spec.clients.back().offline = nullptr;
+    prepared.push_back(std::move(one).value());
+  }
+  if (IsYardstick(scenario.policy)) spec.holder = prepared[0].alone.schedule;
+  result.run = Run(spec);
+  result.clients.resize(scenario.clients.size());
+  for (std::size_t i = 0; i < result.order.size(); ++i) {
+    const ScenarioClient& client = scenario.clients[result.order[i]];
+    ScenarioRow& row = result.clients[result.order[i]];
+    row.name = client.name;
+    row.recording = client.recording;
+    row.priority = client.priority;
+    Judge(result.run.clients[i], ByNumber(prepared[i].alone.clients[0]), client.max_slowdown, &row.row);
+    row.work_ns = PerSecond(result.run, i);
+    const double alone = PerSecond(prepared[i].alone, 0);
+    row.work_vs_alone = alone > 0 ? row.work_ns / alone : std::numeric_limits<double>::quiet_NaN();
+  }
+  return result;
+}
+
+}  // namespace mortar::sim

@@ -1,0 +1,79 @@
+#include "simcuda/device/description.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <cstdio>
+
+#include "base/glob.h"
+#include "base/owner.h"
+#include "simcuda/device/reader.h"
+
+namespace mortar::simcuda {
+namespace {
+
+using base::Code;
+using base::Error;
+using base::Result;
+
+constexpr std::size_t kMaxFileBytes = 1 << 20;  // chosen: a description is written by hand or a small script
+constexpr double kMaxDurationNs = 10'000'000'000;  // design: further ahead counts as absent
+
+std::int64_t Bounded(double ns) { return std::llround(std::min(ns, kMaxDurationNs)); }
+
+}  // namespace
+
+Result<Description> Description::Parse(std::string_view text, std::string_view file) {
+  return ReadDescription(text, file);
+}
+
+Result<Description> Description::Read(const std::string& path) {
+  const base::Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return base::SystemError("open device description " + path, errno);
+  std::string text;
+  char buffer[4096];
+  for (;;) {
+    const ssize_t got = read(fd.get(), buffer, sizeof buffer);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return base::SystemError("read device description " + path, errno);
+    if (got == 0) break;
+    text.append(buffer, static_cast<std::size_t>(got));
+    if (text.size() > kMaxFileBytes)
+      return Error{Code::kInvalid, path + ": longer than 1 MiB: not a device description"};
+  }
+  return Parse(text, path);
+}
+
+const KernelRule& Description::RuleFor(std::string_view kernel, const Grid& grid) const {
+  const KernelRule* of_any_grid = nullptr;
+  for (const KernelRule& rule : kernels) {
+    if (rule.has_grid ? rule.grid != grid : of_any_grid != nullptr) continue;
+    if (!base::MatchesGlob(rule.glob, kernel)) continue;
+    if (rule.has_grid) return rule;
+    of_any_grid = &rule;
+  }
+  return of_any_grid != nullptr ? *of_any_grid : fallback;
+}
+
+std::int64_t Description::CopyNs(CopyDirection direction, std::uint64_t bytes) const {
+  const double rate = copy_bytes_per_ns[static_cast<std::size_t>(direction)];
+  return Bounded(static_cast<double>(copy_latency_ns) + static_cast<double>(bytes) / rate);
+}
+
+std::int64_t KernelNs(const KernelRule& rule, const Grid& grid) {
+  const double blocks =
+      static_cast<double>(grid[0]) * static_cast<double>(grid[1]) * static_cast<double>(grid[2]);
+  return std::max<std::int64_t>(1, Bounded(static_cast<double>(rule.base_ns) + rule.ns_per_block * blocks));
+}
+
+std::string PciText(const PciAddress& address) {
+  char text[40];
+  snprintf(text, sizeof text, "%04x:%02x:%02x.%x", address.domain, address.bus, address.device,
+           address.function);
+  return text;
+}
+
+}  // namespace mortar::simcuda
