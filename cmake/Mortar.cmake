@@ -38,9 +38,9 @@ function(mortar_report_absent)
   endforeach()
 endfunction()
 
-# Code on a program's submit path is optimised across files where it is linked into what programs load; the same
-# objects link into tests without.
-if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND NOT MORTAR_SANITIZE AND NOT CMAKE_BUILD_TYPE STREQUAL Debug)
+# In release builds, code on a program's submit path is optimised across files where it is linked into what programs
+# load; the same objects link into tests without.
+if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_BUILD_TYPE STREQUAL Release)
   set(mortar_lto_compile -flto -ffat-lto-objects)
   set(mortar_lto_link -flto -flto-partition=one)
   # Else the linker's plugin optimises every test and tool that such objects are linked into: most of the build's time.

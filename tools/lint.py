@@ -46,7 +46,8 @@ def main():
         sources = {os.path.normpath(os.path.join(entry["directory"], entry["file"])) for entry in json.load(file)}
     root = os.getcwd() + os.sep
     sources = sorted(source for source in sources
-                     if source.startswith(root) and "/generated/" not in source and os.path.exists(source)
+                     if source.startswith(root) and source.endswith((".cc", ".c")) and "/generated/" not in source
+                     and os.path.exists(source)
                      and not source.startswith(root + "build")
                      and (not arguments.only or any(part in source for part in arguments.only)))
     # The longest first, so that no core waits for the other at the end.

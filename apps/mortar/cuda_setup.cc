@@ -81,7 +81,7 @@ CudaSetup SetUpCuda(const CudaSurroundings& now, const std::string& program) {
     if (!hook.empty()) setup.environment["LD_PRELOAD"] = PutFirst(now.preload, hook);
     // Heeded under MPS only: kernels of such a client give way where those of several overlap.
     if (now.mps_priority.empty() && IsLikelyFiller(now.priority))
-      setup.environment["CUDA_MPS_CLIENT_PRIORITY"] = "1";
+      setup.environment.emplace("CUDA_MPS_CLIENT_PRIORITY", "1");
   }
   return setup;
 }

@@ -96,6 +96,7 @@ base::Result<std::vector<DeviceChoice>> ReadSimOptions(const SimText& text) {
   options.gate_ns = static_cast<sim::Ns>(text.gate_ns);
   options.blocking = text.blocking;
   options.jitter = !text.no_jitter;
+  options.yardsticks = !text.no_yardsticks;
   options.seed = text.seed;
   options.threshold = text.threshold;
   if (text.requests > 0) options.max_requests = text.requests;
@@ -137,6 +138,7 @@ void AddSimOptions(CLI::App& command, SimText* text) {
       ->check(CLI::Range(1, 1000))
       ->type_name("N");
   command.add_option("--seed", text->seed, "Of jitter and arrivals")->type_name("N");
+  command.add_flag("--without-yardsticks", text->no_yardsticks, "Do not run what fillers are compared with");
   command.add_flag("--no-jitter", text->no_jitter, "Think times as recorded");
 }
 

@@ -4,6 +4,8 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstdio>
+#include <exception>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -89,9 +91,7 @@ void PrintRow(const Scenario& scenario, const Outcome& outcome) {
   std::fflush(stdout);
 }
 
-}  // namespace
-
-int main(int count, char** words) {
+int RunAll(int count, char** words) {
   CLI::App app(kHelp, "faults.sh");
   int kills = 1000;
   std::uint64_t seed = 1;
@@ -139,4 +139,15 @@ int main(int count, char** words) {
     json ? PrintJson(scenario, *outcome) : PrintRow(scenario, *outcome);
   }
   return bad ? 1 : 0;
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+  try {
+    return RunAll(count, words);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "faults: %s\n", error.what());
+    return 1;
+  }
 }

@@ -175,7 +175,8 @@ void Field::Inject() {
 }
 
 void Field::Round(Outcome* outcome) {
-  if (scenario_.fault != Fault::kBytes) {
+  const bool has_victim = scenario_.fault != Fault::kBytes && scenario_.fault != Fault::kNone;
+  if (has_victim) {
     ++victims_;
     victim_ = Start(Victim());
     // One that is held from the start does not mark: its role is awaited instead.
@@ -183,7 +184,8 @@ void Field::Round(Outcome* outcome) {
   } else {
     for (const Program& survivor : survivors_) AwaitMark(survivor.options().place, 0, kStartNs);
   }
-  const bool in_role = scenario_.fault == Fault::kBytes ? (usleep(kWarmUpNs / 1000), true) : AwaitRole();
+  if (!has_victim) usleep(kWarmUpNs / 1000);
+  const bool in_role = !has_victim || AwaitRole();
   for (Progress& each : arena_.programs) each.longest_ns.store(0);
   const std::int64_t now = base::MonotonicNs();
   arena_.window_end_ns.store(now + kWindowNs);

@@ -19,30 +19,38 @@ std::int64_t Foretold(const predict::GapLadders& ladders, const policy::LaneNews
 
 }  // namespace
 
+// What others see of a client, kept up to date as it publishes. The view that policies decide from holds all
+// clients, the asker too: none of its equals' business counts against itself.
+void World::UpdatePeer(std::uint32_t client) {
+  const ClientData& c = clients_[client];
+  policy::Peer& peer = view_.peers[client];
+  peer = policy::Peer{};
+  peer.slot = static_cast<int>(client);
+  peer.priority = c.spec->priority;
+  peer.idle_after_ns = std::clamp<Ns>(c.idle_after, 1'000'000, policy::kStandstillNs);
+  peer.served_ns = c.served;
+  bool first = true;
+  for (const auto& lane : c.lanes) {
+    if (!lane->used || !policy::Counts(lane->news, now_)) continue;
+    policy::MergeLane(lane->news, 0, first, &peer);
+    first = false;
+  }
+}
+
 void World::BuildView(std::uint32_t asker, Ns now) {
   view_.now_ns = now;
-  view_.settings = settings_;
   view_.fill_until_ns = fill_client_ != asker ? policy::CheckedClaim(fill_until_, now) : 0;
-  view_.count = 0;
   const int priority = clients_[asker].spec->priority;
   for (std::uint32_t i = 0; i < clients_.size(); ++i) {
-    if (i == asker) continue;
+    policy::Peer& peer = view_.peers[i];
+    if (peer.priority >= priority || peer.next_submit_ns > now) continue;
     const ClientData& c = clients_[i];
-    policy::Peer& peer = view_.peers[static_cast<std::size_t>(view_.count)];
-    peer = policy::Peer{};
-    peer.slot = static_cast<int>(i);
-    peer.priority = c.spec->priority;
-    peer.idle_after_ns = std::clamp<Ns>(c.idle_after, 1'000'000, policy::kIdleAfterAtMostNs);
-    bool first = true;
-    for (const auto& owned : c.lanes) {
-      const LaneState& lane = *owned;
-      if (!lane.used || !policy::Counts(lane.news, now)) continue;
-      policy::MergeLane(lane.news, Foretold(lane.predictor.ladders(), lane.news, now), first, &peer);
-      first = false;
+    if (c.lanes.size() > 1) {
+      UpdatePeer(i);
+    } else {
+      const LaneState& lane = *c.lanes.front();
+      peer.foretold_gap_ns = Foretold(lane.predictor.ladders(), lane.news, now);
     }
-    if (first) continue;
-    if (peer.priority == priority) peer.served_ns = c.served;
-    ++view_.count;
   }
 }
 
@@ -60,11 +68,16 @@ void World::Publish(ThreadData& t, policy::Doing doing, Ns now, const predict::F
   Changed(t.client, now);
 }
 
-// Those who spin at the gate see the change.
+// Those who spin at the gate see the change, if it can matter to them: what clients below do can only take
+// from a chance, unless the turn is what is waited for.
 void World::Changed(std::uint32_t client, Ns now) {
+  if (live_) UpdatePeer(client);
+  const int priority = clients_[client].spec->priority;
   for (const std::uint32_t number : spinners_) {
     const ThreadData& t = threads_[number];
-    if (t.client != client && events_->at(t.actor) > now + kReactNs) events_->Set(t.actor, now + kReactNs);
+    if (t.client == client) continue;
+    if (clients_[t.client].spec->priority <= priority && !t.waits_its_turn) continue;
+    if (events_->at(t.actor) > now + look_ns_) events_->Set(t.actor, now + look_ns_);
   }
 }
 
@@ -141,6 +154,9 @@ void World::LookLive(ThreadData& t, const Step& step, Ns now) {
     news.doing = policy::Doing::kGated;
     news.pending_length_ns = ask.length_ns > 0 ? ask.length_ns : ask.assumed_length_ns;
     news.wake_at_ns = verdict.wake_at_ns;
+    UpdatePeer(t.client);
+    t.waits_its_turn =
+        verdict.reason == policy::Reason::kBetterPlaced || verdict.reason == policy::Reason::kEqualsTurn;
     return Hold(t, now, verdict.wake_at_ns);
   }
   const bool filled = verdict.action == policy::Action::kFill;
@@ -273,7 +289,7 @@ void World::LookOwn(ThreadData& t, const Step& step, Ns now) {
   }
   const bool goes = spec_.policy == Policy::kSlice ? InSlice(c, now) : UnderThreshold(c);
   if (goes) return Pass(t, step, now, 0, true, true);
-  t.refused = true;
+  t.refused = t.waits_its_turn = true;
   Hold(t, now, now + kLookAgainNs);
 }
 

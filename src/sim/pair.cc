@@ -178,6 +178,7 @@ base::Result<double> Bench::Yardstick(const Source& holder, const Source& filler
   if (!first) return first.error();
   auto second = FillerAlone(filler);
   if (!second) return second.error();
+  if (!options_.yardsticks) return kNone64;
   std::shared_ptr<Work> work;
   {
     const std::lock_guard lock(mutex_);

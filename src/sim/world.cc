@@ -71,6 +71,10 @@ World::World(const RunSpec& spec) : spec_(spec), settings_(spec.settings) {
       c.below |= other.spec->priority < c.spec->priority;
     }
   }
+  view_.settings = settings_;
+  view_.count = static_cast<int>(clients_.size());
+  look_ns_ = kReactNs + kReactMoreNs * std::max<Ns>(0, static_cast<Ns>(clients_.size()) - 2);
+  for (std::uint32_t i = 0; i < clients_.size(); ++i) UpdatePeer(i);
   if (spec.keep_schedule) {
     keeper_ = std::make_unique<ScheduleKeeper>(engine_actors,
                                                static_cast<std::uint32_t>(clients_[0].streams.size()));

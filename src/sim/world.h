@@ -59,6 +59,7 @@ struct ThreadData {
   Ns began = 0;       // the present call
   Ns held_since = 0;  // at the gate
   bool spins = false;
+  bool waits_its_turn = false;  // at the gate, because of others who wait
   bool refused = false;
   std::uint32_t refused_for = 0;  // policy::Reason of the first refusal
   Ns granted = 0;                 // yardsticks: the submit goes then
@@ -127,7 +128,9 @@ class World final : public DeviceListener {
  private:
   static constexpr Ns kStart = 1'000'000'000;  // no instant is 0, the mark for "absent"
   static constexpr Ns kSpinNs = 50'000;        // as client/gate.h
-  static constexpr Ns kReactNs = 500;          // chosen: a spinning thread sees a change that much later
+  // Chosen: a spinning thread sees a change that much later, and more for each further client to look at.
+  static constexpr Ns kReactNs = 500;
+  static constexpr Ns kReactMoreNs = 100;
   static constexpr Ns kLookAgainNs = 40'000;   // chosen: own policies, where nothing changes
   static constexpr Ns kRestedNs = 10'000'000;  // as client/lane.cc
 
@@ -156,6 +159,7 @@ class World final : public DeviceListener {
   void LookLive(ThreadData& t, const Step& step, Ns now);
   void LookOwn(ThreadData& t, const Step& step, Ns now);
   void Pass(ThreadData& t, const Step& step, Ns now, Ns until, bool through_gate, bool filled);
+  void UpdatePeer(std::uint32_t client);
   void BuildView(std::uint32_t asker, Ns now);
   void Publish(ThreadData& t, policy::Doing doing, Ns now, const predict::Forecast& forecast);
   void Changed(std::uint32_t client, Ns now);
@@ -188,7 +192,8 @@ class World final : public DeviceListener {
   std::unique_ptr<EventTree> events_;
   std::vector<Device> devices_;
   std::vector<std::uint32_t> spinners_;  // threads at the gate that look at every change
-  policy::View view_;
+  policy::View view_;                    // holds all clients, by number
+  Ns look_ns_ = kReactNs;
   std::uint32_t fill_client_ = kNone;
   Ns fill_until_ = 0;
   std::unique_ptr<Yardstick> yardstick_;

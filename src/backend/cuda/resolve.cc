@@ -15,7 +15,7 @@ namespace {
 void* HandlerOf(Symbol symbol) {
   static void* const kHandlers[kSymbols] = {
 #define MORTAR_CUDA_ADDRESS_Plain(symbol) nullptr
-#define MORTAR_CUDA_ADDRESS(symbol) reinterpret_cast<void*>(&mortar_##symbol)
+#define MORTAR_CUDA_ADDRESS(symbol) (reinterpret_cast<void*>(&mortar_##symbol))
 #define MORTAR_CUDA_ADDRESS_Launch MORTAR_CUDA_ADDRESS
 #define MORTAR_CUDA_ADDRESS_Transfer MORTAR_CUDA_ADDRESS
 #define MORTAR_CUDA_ADDRESS_Order MORTAR_CUDA_ADDRESS

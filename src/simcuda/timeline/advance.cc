@@ -243,14 +243,14 @@ bool Timeline::StartKernels() {
 
 bool Timeline::StartCopies() {
   bool changed = false;
-  for (std::uint8_t engine = 0; engine < s_.parameters.copy_engines; ++engine) {
+  for (std::uint32_t engine = 0; engine < s_.parameters.copy_engines; ++engine) {
     bool taken = false;
     for (Index i = s_.first_busy; i != kNone; i = s_.streams[i].next_busy) {
       const Command& command = s_.commands[s_.streams[i].first];
       taken = taken || (command.kind == WorkKind::kCopy && command.engine == engine &&
                         command.state == CommandState::kRunning);
     }
-    const Index slot = taken ? kNone : NextReady(WorkKind::kCopy, engine);
+    const Index slot = taken ? kNone : NextReady(WorkKind::kCopy, static_cast<std::uint8_t>(engine));
     if (slot == kNone) continue;
     s_.commands[slot].state = CommandState::kRunning;
     changed = true;
