@@ -8,7 +8,7 @@
 #include <cstdio>
 #include <cstring>
 
-#include "backend/cuda/api/types.h"
+#include "cuda/api/types.h"
 
 namespace {
 

@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "backend/cuda/api/device_name.h"
-#include "backend/cuda/api/find_driver.h"
 #include "base/log.h"
 #include "client/client.h"
+#include "cuda/api/device_name.h"
+#include "cuda/api/find_driver.h"
 
 namespace mortar::cuda {
 

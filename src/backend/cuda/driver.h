@@ -9,8 +9,8 @@
 #include <atomic>
 #include <cstdint>
 
-#include "backend/cuda/api/symbols.h"
-#include "backend/cuda/api/types.h"
+#include "cuda/api/symbols.h"
+#include "cuda/api/types.h"
 
 extern "C" {
 // Written by mortar_cuda_resolve, read by all.
@@ -28,7 +28,7 @@ struct Signature;
   struct Signature<Symbol::symbol> {                             \
     using Type = CUresult parameters;                            \
   };
-#include "backend/cuda/generated/symbols.def"
+#include "cuda/generated/symbols.def"
 #undef MORTAR_CUDA_SYMBOL
 
 // The driver's function.

@@ -9,8 +9,8 @@
 #include <atomic>
 #include <cstdint>
 
-#include "backend/cuda/api/types.h"
 #include "client/session.h"
+#include "cuda/api/types.h"
 
 namespace mortar::cuda {
 

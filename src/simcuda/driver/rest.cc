@@ -3,9 +3,9 @@
 #include <atomic>
 #include <string>
 
-#include "backend/cuda/api/symbols.h"
-#include "backend/cuda/api/types.h"
 #include "base/log.h"
+#include "cuda/api/symbols.h"
+#include "cuda/api/types.h"
 #include "simcuda/driver/export.h"
 
 namespace mortar::simcuda {
@@ -34,7 +34,7 @@ CUresult Refuse(cuda::Symbol symbol) {
     ignore arguments;                                                                 \
     return mortar::simcuda::Refuse(mortar::cuda::Symbol::symbol);                     \
   }
-#include "backend/cuda/generated/symbols.def"
+#include "cuda/generated/symbols.def"
 #undef MORTAR_CUDA_SYMBOL
 
 // How often `name` was called and refused; of all functions, where it is null.

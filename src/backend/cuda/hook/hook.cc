@@ -30,7 +30,7 @@ constexpr const char* kNames[] = {
 #define MORTAR_CUDA_LAZY(index)
 #define MORTAR_CUDA_FORWARD(symbol, index)
 #define MORTAR_CUDA_HANDLED(symbol) #symbol,
-#include "backend/cuda/generated/forwarders.def"
+#include "cuda/generated/forwarders.def"
 };
 
 bool IsHandled(const char* name) {

@@ -13,7 +13,7 @@ namespace mortar::cuda {
 enum class Symbol : int {
 // NOLINTBEGIN(readability-identifier-naming): the interface's names
 #define MORTAR_CUDA_SYMBOL(symbol, class, parameters, arguments) symbol,
-#include "backend/cuda/generated/symbols.def"
+#include "cuda/generated/symbols.def"
 #undef MORTAR_CUDA_SYMBOL
   // NOLINTEND(readability-identifier-naming)
   kEnd,

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "backend/cuda/api/types.h"
+#include "cuda/api/types.h"
 
 namespace mortar::cuda {
 
