@@ -37,7 +37,7 @@ CUresult Refuse(cuda::Symbol symbol) {
 #include "cuda/generated/symbols.def"
 #undef MORTAR_CUDA_SYMBOL
 
-// The mark by which others know that this is no real driver (backend/cuda/api/device_name.h).
+// The mark by which others know that this is no real driver (cuda/api/device_name.h).
 MORTAR_SIMCUDA_EXPORT const int mortar_simulated_cuda;
 const int mortar_simulated_cuda = 1;
 
