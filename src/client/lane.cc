@@ -206,6 +206,29 @@ void Lane::LeaveWait(std::uint64_t covered) {
   }
 }
 
+void Lane::TakeMark(Mark mark) {
+  if (shared_ || session_.lost()) return;
+  const bool begins = mark == Mark::kRequestBegin || mark == Mark::kMinibatchBegin;
+  const bool minibatch = mark == Mark::kMinibatchBegin || mark == Mark::kMinibatchEnd;
+  bool& open = minibatch ? in_minibatch_ : in_request_;
+  // Begun twice: the first ends where the second begins. Ended without a beginning: nothing to say.
+  if (begins && open) TakeMark(minibatch ? Mark::kMinibatchEnd : Mark::kRequestEnd);
+  if (!begins && !open) return;
+  const bool inside = minibatch ? in_request_ : in_minibatch_;
+  open = begins;
+  const std::int64_t now = session_.board().NowNs();
+  if (minibatch && begins) minibatch_began_ = now;
+  if (minibatch && !begins) {
+    board::Report& report = session_.slot().report;
+    report.minibatches.fetch_add(1, kRelaxed);
+    report.minibatch_ns.fetch_add(static_cast<std::uint64_t>(now - minibatch_began_), kRelaxed);
+  }
+  if (inside) return;
+  predictor_.OnMark(begins, now);
+  if (predictor_.has_ended()) OnEndedRequest();
+  Flush();
+}
+
 void Lane::OnEndedRequest() {
   const predict::RequestTracker::Ended ended = predictor_.TakeEnded();
   controller_.OnRequest(ended.request_ns, ended.harm_ns, ended.control);

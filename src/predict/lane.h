@@ -71,6 +71,8 @@ class LanePredictor {
   // PlanNext and set_caution how the next ones are to run. `valid` false: none did.
   RequestTracker::Ended TakeEnded() { return std::exchange(ended_, {}); }
   bool has_ended() const { return ended_.valid; }
+  // The program marks where its request begins or ends; may end one (has_ended).
+  void OnMark(bool begins, std::int64_t now_ns) { ended_ = requests_.OnMark(begins, now_ns); }
   void PlanNext(bool control) { requests_.PlanNext(control); }
   // 0: offer what is foretold (medians, no margin) … 1: offer nothing. See policy::Controller::caution.
   void set_caution(double caution) {
