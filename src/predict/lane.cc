@@ -8,15 +8,17 @@
 namespace mortar::predict {
 namespace {
 
-constexpr std::int64_t kGuessNs = 100'000;           // chosen: length of a kernel of which nothing is known
-constexpr std::int64_t kSeveralForNs = 100'000'000;  // chosen: a second stream counts as active that long
-constexpr std::uint32_t kLearnAlways = 16;           // repetitions after which a step is seasoned
-constexpr std::uint64_t kLongSegment = 512;          // submits
-constexpr std::int64_t kMarginNs = 50'000;           // chosen: at full caution, beside a quarter of the gap
-constexpr std::uint64_t kHorizon = 1024;             // chosen: submits looked ahead where no wait comes
+constexpr std::int64_t kGuessNs = 100'000;       // chosen: length of a kernel of which nothing is known
+constexpr std::uint32_t kLearnAlways = 16;       // repetitions after which a step is seasoned
+constexpr std::uint64_t kLongSegment = 512;      // submits
+constexpr std::int64_t kMarginNs = 50'000;       // chosen: at full caution, beside a quarter of the gap
+constexpr std::uint64_t kHorizon = 1024;         // chosen: submits looked ahead where no wait comes
 constexpr std::uint64_t kChunk = 64;             // of them learned at a time, so that no submit takes long
 constexpr std::uint32_t kChainLeast = 16;        // chosen: shorter chains say little about pauses
 constexpr std::int64_t kLongestPauseNs = 5'000;  // chosen
+constexpr std::uint8_t kDurationsWanted = 3;     // chosen: samples of a position's own duration
+constexpr std::int64_t kDurationShare = 4;       // chosen: a further sample counts a quarter
+constexpr std::int64_t kDurationSpread = 16;     // chosen: a fill is charged a sixteenth more
 constexpr std::uint64_t kBoundaryEvery = 256;    // submits without a wait after which a period is looked for
 
 }  // namespace
@@ -31,10 +33,18 @@ std::int64_t LanePredictor::Margin(std::int64_t gap_ns) const {
 Forecast LanePredictor::OnSubmit(const Submission& s) {
   const std::int64_t now = s.now_ns;
   const bool waited = returned_ != 0;
-  const std::uint64_t id = s.kernel != nullptr ? s.kernel->id : 1;
   Entry& e = entry(++sequence_);
-  e.place = book_.Advance((id << 1 | (waited ? 1U : 0U)) | (std::uint64_t{1} << 63));
-  const std::int64_t known = s.kernel != nullptr ? s.kernel->duration_ns.load(std::memory_order_relaxed) : 0;
+  e.place = book_.Advance(SymbolOf(s.kernel, s.stream != stream_ && stream_ != 0, waited));
+  stream_ = s.stream;
+  ordered_ = s.ordered;
+  std::int64_t known = 0;
+  if (s.kernel != nullptr) {
+    known = s.kernel->duration_ns.load(std::memory_order_relaxed);
+    if (s.kernel->split.load(std::memory_order_relaxed) && e.place.position != nullptr &&
+        e.place.position->duration_ns != 0) {
+      known = e.place.position->duration_ns;
+    }
+  }
   e.duration = static_cast<std::uint32_t>(std::min<std::int64_t>(known != 0 ? known : kGuessNs, UINT32_MAX));
   unknown_in_flight_ = known == 0 || (unknown_in_flight_ && !waited);
   e.submitted = now;
@@ -53,12 +63,6 @@ Forecast LanePredictor::OnSubmit(const Submission& s) {
   }
   e.kernel = s.kernel;
 
-  if (s.stream != stream_) {
-    if (stream_ != 0) several_until_ = now + kSeveralForNs;
-    stream_ = s.stream;
-  }
-  several_streams_ = !s.ordered || now < several_until_;
-
   const bool starts = book_.AtStart();
   if (starts) OnPeriodStart(now);
   if (requests_.WantsSubmit(returned_)) {
@@ -68,11 +72,50 @@ Forecast LanePredictor::OnSubmit(const Submission& s) {
   if (sequence_ - segment_ >= kHorizon + kChunk) [[unlikely]]
     LearnUnwaited();
   if ((waited || sequence_ % kBoundaryEvery == 0) && book_.Unsettled() && book_.Search()) {
+    placed_from_ = sequence_ + 1;
     // Whatever may still be learned from: gaps and slack.
     for (std::uint64_t i = std::min({learned_gaps_, segment_, sequence_}); i <= sequence_; ++i)
       entry(i).place.position = nullptr;
   }
   return AfterSubmit(e, s);
+}
+
+bool LanePredictor::WantsDuration() const {
+  const Entry& e = log_[sequence_ % kLog];
+  return e.kernel != nullptr && e.place.position != nullptr &&
+         e.place.position->durations < kDurationsWanted && e.kernel->split.load(std::memory_order_relaxed);
+}
+
+void LanePredictor::OnSampled(const Kernel& kernel, std::int64_t submitted, std::int64_t device_ns) {
+  if (!kernel.split.load(std::memory_order_relaxed) || sequence_ == 0) return;
+  // The log ascends by the instant of submit.
+  std::uint64_t low = sequence_ >= kLog ? sequence_ - kLog + 1 : 1;
+  std::uint64_t high = sequence_;
+  while (low < high) {
+    const std::uint64_t middle = (low + high) / 2;
+    if (entry(middle).submitted < submitted) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  if (low < placed_from_) return;
+  const Entry& e = entry(low);
+  Step* step = e.place.position;
+  if (e.submitted != submitted || e.kernel != &kernel || step == nullptr) return;
+  const std::int64_t old = step->durations == 0 ? device_ns : std::int64_t{step->duration_ns};
+  step->duration_ns = static_cast<std::uint32_t>(
+      std::clamp<std::int64_t>(old + (device_ns - old) / kDurationShare, 1, UINT32_MAX));
+  if (step->durations < UINT8_MAX) ++step->durations;
+}
+
+std::int64_t LanePredictor::LengthOf(const Kernel& kernel) const {
+  const std::int64_t length = kernel.length_ns.load(std::memory_order_relaxed);
+  if (!kernel.split.load(std::memory_order_relaxed)) return length;
+  const Step* next = book_.Next();
+  if (next == nullptr || next->duration_ns == 0 || next->key >> 2 != SymbolOf(&kernel, false, false) >> 2)
+    return length;
+  return next->duration_ns + next->duration_ns / kDurationSpread;
 }
 
 void LanePredictor::OnPeriodStart(std::int64_t now) {
@@ -137,7 +180,8 @@ Forecast LanePredictor::OnWaitReturn(std::int64_t now, std::uint64_t covered) {
   wait_depth_ = static_cast<std::uint32_t>(sequence_ - covered);
 
   LearnPause(last, now);
-  Learn(undisturbed_end, !unknown_in_flight_);
+  // Streams that overlap make the model late; the wait knows better.
+  Learn(std::min(undisturbed_end, now), !unknown_in_flight_);
   if (covered == sequence_) {
     undisturbed_ = std::min(undisturbed_, now);
     disturbed_ = std::min(disturbed_, now);

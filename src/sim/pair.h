@@ -24,8 +24,8 @@ struct PairOptions {
   std::uint64_t max_requests = UINT64_MAX;
   Ns split_ns = 0;  // cuts the filler's kernels
   Ns split_cost_ns = 0;
-  bool blocking = false;  // the holder waits after every launch
-  bool jitter = true;     // of the holder
+  bool blocking = false;   // the holder waits after every launch
+  bool jitter = true;      // of the holder
   bool yardsticks = true;  // compare with them
   double max_slowdown = 0.02;
   std::uint64_t seed = 1;
