@@ -34,7 +34,8 @@ Forecast LanePredictor::OnSubmit(const Submission& s) {
   const std::int64_t now = s.now_ns;
   const bool waited = returned_ != 0;
   Entry& e = entry(++sequence_);
-  e.place = book_.Advance(SymbolOf(s.kernel, s.stream != stream_ && stream_ != 0, waited));
+  const bool changed = s.stream != stream_ && stream_ != 0;
+  e.place = book_.Advance(SymbolOf(s.kernel, changed, waited), SymbolOf(s.kernel, false, waited));
   stream_ = s.stream;
   ordered_ = s.ordered;
   std::int64_t known = 0;

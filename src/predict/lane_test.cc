@@ -177,8 +177,8 @@ TEST_F(LaneTest, StreamsUsedTheSameWayInEachRequestKeepTheSlack) {
       f = lane_.OnSubmit({.kernel = k, .now_ns = now_, .stream = stream});
       device_ = std::max(device_, now_) + 185 * kUs;
       if (request == 59 && stream == 2) {
-        // The third comes 300 us later and ends after 485; two thirds of the wait are still to be submitted.
-        EXPECT_EQ(f.latest_free_ns, now_ + (485 - 185) * kUs);
+        // The wait begins and returns 600 us later; the third kernel, 185 us, is still to be submitted.
+        EXPECT_EQ(f.latest_free_ns, now_ + (600 - 185) * kUs);
       }
       now_ += 300 * kUs;
     }
@@ -219,15 +219,16 @@ TEST_F(LaneTest, PipelinedProgramGapsStartFromWhatItsWaitCovers) {
 }
 
 TEST_F(LaneTest, PositionsTellBimodalDurationsApart) {
-  // One identity, launched twice a request: 40 us, then 160 us.
+  // One identity, launched twice a request behind another kernel: 40 us, then 160 us.
+  Kernel* first = Make(5, 20);
   Kernel* k = kernels_.FindOrAdd(7, "k7");
   for (int i = 0; i < 24; ++i) kernels_.AddSample(*k, i % 2 == 0 ? 40 * kUs : 160 * kUs, false);
   ASSERT_TRUE(k->split);
   Forecast f;
   for (int request = 0; request < 60; ++request) {
-    for (const std::int64_t device : {40 * kUs, 160 * kUs}) {
+    for (const std::int64_t device : {20 * kUs, 40 * kUs, 160 * kUs}) {
       const std::int64_t at = now_;
-      f = lane_.OnSubmit({.kernel = k, .now_ns = now_, .stream = 1});
+      f = lane_.OnSubmit({.kernel = device == 20 * kUs ? first : k, .now_ns = now_, .stream = 1});
       const bool wanted = lane_.WantsDuration();
       lane_.OnWaitEnter(now_);
       now_ += device;
@@ -236,9 +237,12 @@ TEST_F(LaneTest, PositionsTellBimodalDurationsApart) {
       if (request == 59) {
         EXPECT_EQ(f.busy_until_ns, at + device);
       }
-      now_ += (device == 40 * kUs ? 100 : 700) * kUs;
+      now_ += (device == 160 * kUs ? 700 : 100) * kUs;
     }
   }
+  lane_.OnSubmit({.kernel = first, .now_ns = now_, .stream = 1});
+  lane_.OnWaitEnter(now_);
+  lane_.OnWaitReturn(now_ + 20 * kUs, lane_.last_sequence());
   // The next one is the short one: charged a sixteenth more than what it takes.
   EXPECT_EQ(lane_.LengthOf(*k), 42'500);
   EXPECT_FALSE(lane_.WantsDuration());

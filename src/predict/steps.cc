@@ -15,8 +15,9 @@ Step* StepBook::Context(std::uint64_t key) {
   return &step;
 }
 
-StepBook::Place StepBook::Advance(std::uint64_t symbol) {
+StepBook::Place StepBook::Advance(std::uint64_t symbol, std::uint64_t plain) {
   last_ = {last_[1], last_[2], symbol};
+  last_plain_ = {last_plain_[1], last_plain_[2], plain};
   Place place;
   if (synced_) {
     if (steps_[position_].key == symbol) {
@@ -40,8 +41,8 @@ StepBook::Place StepBook::Advance(std::uint64_t symbol) {
     ++since_failure_;
     finder_.Push(symbol);
   }
-  place.context = Context(base::Mix(last_[0] + 3 * last_[1] + 7 * last_[2]) | 1);
-  place.single = Context(base::Mix(symbol) | 1);
+  place.context = Context(base::Mix(last_plain_[0] + 3 * last_plain_[1] + 7 * last_plain_[2]) | 1);
+  place.single = Context(base::Mix(plain) | 1);
   return place;
 }
 

@@ -37,7 +37,7 @@ TEST(CompileTest, RequestsTakeAsLongAsRecorded) {
   spec.policy = Policy::kShare;
   spec.for_ns = 20 * kMs;
   spec.clients = {MakeClient(*program, 0)};
-  const RunResult result = Run(spec);
+  const RunResult result = sim::Run(spec);
   ASSERT_GT(result.clients[0].requests.size(), 20U);
   // 5 × 50 us to the last launch's return; it began 4 us earlier: 5 us latency, 20 us on the device, 3 us
   // tail. The wait at the lap's end adds its own return, 3 us, the median of the recording's.
