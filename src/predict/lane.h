@@ -100,7 +100,8 @@ class LanePredictor {
   struct alignas(64) Entry {  // one cache line
     std::int64_t submitted = 0;
     std::int64_t undisturbed = 0;  // H after it
-    std::int64_t disturbed = 0;    // D after it
+    std::uint32_t fills = 0;       // D after it, minus H
+    std::uint32_t shift = 0;       // of shift_, when it was submitted
     Kernel* kernel = nullptr;
     StepBook::Place place;
     std::uint32_t duration = 0;  // nanoseconds; 4.29 s at most
@@ -115,6 +116,11 @@ class LanePredictor {
   };
   static constexpr std::uint64_t kLog = 4096;
   Entry& entry(std::uint64_t sequence) { return log_[sequence % kLog]; }
+  // H and D after a submit, with what waits since then have shown of the models' error.
+  std::int64_t Undisturbed(const Entry& e) const {
+    return e.undisturbed + static_cast<std::int32_t>(static_cast<std::uint32_t>(shift_) - e.shift);
+  }
+  std::int64_t Disturbed(const Entry& e) const { return Undisturbed(e) + e.fills; }
 
   void OnPeriodStart(std::int64_t now_ns);
   Forecast AfterSubmit(const Entry& now, const Submission& submission);
@@ -153,6 +159,7 @@ class LanePredictor {
   std::int64_t ahead_ = 0;          // device time submitted from segment_ on
   std::int64_t undisturbed_ = 0;    // H
   std::int64_t disturbed_ = 0;      // D
+  std::uint64_t shift_ = 0;         // sum of what both models were put right by
   std::int64_t pause_ns_ = 0;       // what the device takes between two kernels, learned
   std::uint32_t pause_256_ = 0;     // the same times 256
   std::uint32_t chain_ = 0;

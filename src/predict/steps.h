@@ -60,6 +60,10 @@ class StepBook {
   // rare there tells the true period from repeats inside it. A microsecond or two.
   // Returns true if positions given out earlier are gone.
   bool Search();
+  // A period is known, and where in it the thread is not.
+  bool Lost() const { return !synced_ && period_ != 0; }
+  // Looks for the place in the period that the last submits lead to. Microseconds. REQUIRES: Lost().
+  bool FindWayBack();
   bool Unsettled() const { return !synced_ || (failures_ > 0 && matched_ < kSettled); }
 
   // The position that comes next; null where none is known.
@@ -77,7 +81,6 @@ class StepBook {
   static constexpr std::uint64_t kSettled =
       16384;  // chosen: submits without a failure; then no history is kept
   void Lock(std::uint32_t period);
-  bool FindWayBack();
   Step* Context(std::uint64_t key);
 
   PeriodFinder finder_;

@@ -80,6 +80,7 @@ std::vector<OpTiming> MeasureTiming(const trace::Recording& r, bool median_laten
     timing[i].engine = EngineOf(r.identities[r.ops[i].identity]);
     if (r.ops[i].call == trace::kNone) continue;
     const Ns begun = r.calls[r.ops[i].call].start_ns;
+    if (before[i] < 0 && r.ops[i].start_ns - begun > kUnseenNs) continue;
     if (before[i] <= begun) {
       latencies.push_back(r.ops[i].start_ns - begun);
     } else if (before[i] > begun + kLongPauseNs && r.ops[i].start_ns - before[i] <= kLongPauseNs) {
