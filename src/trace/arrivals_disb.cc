@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "trace/json_text.h"
+
 namespace mortar::trace {
 namespace {
 
@@ -44,8 +46,8 @@ base::Status ReadLoad(const dom::element& element, const std::string& where, Dis
   if (type == "continuous") return {};
   if (type == "trace") return ReadTrace(load, where, task);
   if (type != "periodic" && type != "poisson") {
-    return Error{Code::kInvalid, where + "load type '" + std::string(type.substr(0, 40)) +
-                                     "' is none of continuous, periodic, poisson, trace"};
+    return Error{Code::kInvalid,
+                 where + "load type " + Excerpt(type) + " is none of continuous, periodic, poisson, trace"};
   }
   task->spec.kind = type == "periodic" ? ArrivalKind::kPeriodic : ArrivalKind::kPoisson;
   const bool read = load["frequency"].get(task->spec.rate) == simdjson::SUCCESS;

@@ -108,7 +108,7 @@ TEST(ArrivalsTest, BadMixesAreNamed) {
       {"{\"a\":1}", "no list 'tasks'"},
       {"{\"tasks\":[]}", "'tasks' is empty"},
       {"{\"tasks\":[{}]}", "task 0: no 'load'"},
-      {"{\"tasks\":[{\"load\":{\"type\":\"x\"}}]}", "task 0: load type 'x'"},
+      {"{\"tasks\":[{\"load\":{\"type\":\"x\"}}]}", "task 0: load type \"x\""},
       {"{\"tasks\":[{\"load\":{\"type\":\"poisson\",\"frequency\":0}}]}",
        "'frequency' is no positive number"},
       {"{\"tasks\":[{\"load\":{\"type\":\"trace\",\"trace\":[1,-2]}}]}", "entry 1 of 'trace'"},

@@ -335,6 +335,10 @@ base::Result<Recording> Builder::Build() {
   BuildRequests();
   a_.out.call_names = seen_.call_names.Take();
   ShiftToZero();
+  // What was seen is all in the recording now; of large files two copies are too many.
+  seen_.ops = std::vector<SeenOp>();  // {} alone would keep the memory
+  seen_.calls = std::vector<SeenCall>();
+  paired_ = Paired();
   FindWaits(&a_);
   FindDependencies(&a_);
   FindHandOvers(&a_);

@@ -156,67 +156,62 @@ class Checker {
     }
   }
 
-  // Follows every "not before" of recording.h: beginnings of calls, returns, operations. What is never
-  // reached waits for itself.
-  void CheckProgress() {
-    const std::size_t calls = r_.calls.size();
-    const auto begin = [](std::size_t c) { return 2 * c; };
-    const auto end = [](std::size_t c) { return 2 * c + 1; };
-    const auto op = [calls](std::size_t o) { return 2 * calls + o; };
-    std::vector<Edge> edges;
+  // Every "not before" of recording.h as an edge between beginnings of calls, returns and operations.
+  template <typename Visit>
+  void ForEachEdge(Visit visit) const {
+    const auto calls = static_cast<Index>(r_.calls.size());
+    const auto begin = [](Index c) { return 2 * c; };
+    const auto end = [](Index c) { return 2 * c + 1; };
+    const auto op = [calls](Index o) { return 2 * calls + o; };
     for (const HostThread& thread : r_.threads) {
-      for (Index c = thread.calls.first + 1; c < thread.calls.end(); ++c)
-        edges.push_back({end(c - 1), begin(c)});
+      for (Index c = thread.calls.first + 1; c < thread.calls.end(); ++c) visit(end(c - 1), begin(c));
     }
-    for (std::size_t c = 0; c < calls; ++c) {
+    for (Index c = 0; c < calls; ++c) {
       const HostCall& call = r_.calls[c];
-      edges.push_back({begin(c), end(c)});
-      if (call.after != kNone) edges.push_back({end(call.after), begin(c)});
-      for (Index w = call.waits.first; w < call.waits.end(); ++w) edges.push_back({op(r_.waited[w]), end(c)});
+      visit(begin(c), end(c));
+      if (call.after != kNone) visit(end(call.after), begin(c));
+      for (Index w = call.waits.first; w < call.waits.end(); ++w) visit(op(r_.waited[w]), end(c));
     }
-    for (std::size_t o = 0; o < r_.ops.size(); ++o) {
-      if (r_.ops[o].call != kNone) edges.push_back({begin(r_.ops[o].call), op(o)});
+    for (Index o = 0; o < r_.ops.size(); ++o) {
+      if (r_.ops[o].call != kNone) visit(begin(r_.ops[o].call), op(o));
     }
     for (const Stream& stream : r_.streams) {
       for (Index i = stream.ops.first + 1; i < stream.ops.end(); ++i)
-        edges.push_back({op(r_.stream_ops[i - 1]), op(r_.stream_ops[i])});
+        visit(op(r_.stream_ops[i - 1]), op(r_.stream_ops[i]));
     }
-    for (const Dependency& d : r_.dependencies) edges.push_back({op(d.after), op(d.op)});
-    const std::size_t nodes = 2 * calls + r_.ops.size();
-    Require(Reachable(nodes, edges) == nodes, "waits for themselves: calls and operations before",
-            r_.ops.size());
+    for (const Dependency& d : r_.dependencies) visit(op(d.after), op(d.op));
   }
 
-  struct Edge {
-    std::size_t from;
-    std::size_t to;
-  };
-
-  static std::size_t Reachable(std::size_t nodes, std::vector<Edge>& edges) {
+  // What is never reached waits for itself.
+  void CheckProgress() {
+    const std::size_t nodes = 2 * r_.calls.size() + r_.ops.size();
+    std::size_t edges = 0;
+    ForEachEdge([&](Index, Index) { ++edges; });
+    Require(nodes < kNone && edges < kNone, "operations", r_.ops.size());
+    if (!ok_) return;
     std::vector<Index> missing(nodes, 0);
-    std::vector<std::size_t> first(nodes + 1, 0);
-    for (const Edge& edge : edges) {
-      ++missing[edge.to];
-      ++first[edge.from + 1];
-    }
-    for (std::size_t n = 0; n < nodes; ++n) first[n + 1] += first[n];
-    std::vector<std::size_t> next = first;
-    std::vector<std::size_t> targets(edges.size());
-    for (const Edge& edge : edges) targets[next[edge.from]++] = edge.to;
-    std::vector<std::size_t> ready;
+    std::vector<Index> next(nodes + 1, 0);  // of each node: the end of its targets, then their beginning
+    ForEachEdge([&](Index from, Index to) {
+      ++missing[to];
+      ++next[from];
+    });
+    for (std::size_t n = 1; n <= nodes; ++n) next[n] += next[n - 1];
+    std::vector<Index> targets(edges);
+    ForEachEdge([&](Index from, Index to) { targets[--next[from]] = to; });
+    std::vector<Index> ready;
     for (std::size_t n = 0; n < nodes; ++n) {
-      if (missing[n] == 0) ready.push_back(n);
+      if (missing[n] == 0) ready.push_back(static_cast<Index>(n));
     }
     std::size_t reached = 0;
     while (!ready.empty()) {
-      const std::size_t node = ready.back();
+      const Index node = ready.back();
       ready.pop_back();
       ++reached;
-      for (std::size_t i = first[node]; i < first[node + 1]; ++i) {
+      for (Index i = next[node]; i < next[node + 1]; ++i) {
         if (--missing[targets[i]] == 0) ready.push_back(targets[i]);
       }
     }
-    return reached;
+    Require(reached == nodes, "waits for themselves: calls and operations before", r_.ops.size());
   }
 
   const Recording& r_;

@@ -5,6 +5,8 @@
 #include <bit>
 #include <cstring>
 
+#include "trace/json_text.h"
+
 namespace mortar::trace {
 namespace {
 
@@ -215,7 +217,7 @@ base::Result<std::string> JsonCutter::Key() {
   Consume(text->size());
   const auto colon = Peek();
   if (!colon) return colon.error();
-  if (*colon != ':') return Here("not JSON: a colon should follow the name '" + key.substr(0, 60) + "'");
+  if (*colon != ':') return Here("not JSON: a colon should follow the name " + Excerpt(key));
   Consume(1);
   return key;
 }

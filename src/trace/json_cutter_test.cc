@@ -62,7 +62,7 @@ TEST(JsonCutterTest, BrokenJsonIsNamedWithItsLine) {
       {"{\"traceEvents\":[],\"traceEvents\":[]}", "read t:1:33: a second traceEvents"},
       {"{\"other\":[]}", "read t:1:13: no traceEvents in it"},
       {"{other:1}", "read t:1:2: not JSON: a member's name"},
-      {"{\"a\" 1}", "read t:1:6: not JSON: a colon should follow the name 'a'"},
+      {"{\"a\" 1}", "read t:1:6: not JSON: a colon should follow the name \"a\""},
       {"{\"a\":}", "read t:1:6: not JSON: a value is missing"},
       {"{\"a\":\"b", "read t:1:6: cut short"},
       {"{\"a\":1 \"b\":2}", "read t:1:8: not JSON: a comma or a brace"},

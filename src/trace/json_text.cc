@@ -44,6 +44,13 @@ void AppendQuoted(std::string_view text, std::string* out) {
   out->push_back('"');
 }
 
+std::string Excerpt(std::string_view text) {
+  constexpr std::size_t kMost = 60;
+  std::string out;
+  AppendQuoted(text.substr(0, kMost), &out);
+  return out;
+}
+
 void AppendMicroseconds(std::int64_t ns, std::string* out) {
   if (ns < 0) out->push_back('-');
   const std::uint64_t size = ns < 0 ? 0 - static_cast<std::uint64_t>(ns) : static_cast<std::uint64_t>(ns);

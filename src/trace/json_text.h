@@ -13,6 +13,9 @@ namespace mortar::trace {
 // viewers know no \u escapes.
 void AppendQuoted(std::string_view text, std::string* out);
 
+// The beginning of `text` in quotes, for a message of one line.
+std::string Excerpt(std::string_view text);
+
 // Nanoseconds as microseconds with three decimals, exactly.
 void AppendMicroseconds(std::int64_t ns, std::string* out);
 

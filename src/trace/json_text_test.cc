@@ -55,5 +55,10 @@ TEST(JsonTextTest, NanosecondsAreMicrosecondsWithThreeDecimals) {
   EXPECT_EQ(Microseconds(INT64_MIN), "-9223372036854775.808");
 }
 
+TEST(JsonTextTest, ExcerptsFitIntoALine) {
+  EXPECT_EQ(Excerpt("a\nb\x1b"), "\"a?b?\"");
+  EXPECT_EQ(Excerpt(std::string(100, 'x')).size(), 62u);
+}
+
 }  // namespace
 }  // namespace mortar::trace

@@ -5,6 +5,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "trace/json_text.h"
+
 namespace mortar::trace {
 namespace {
 
@@ -88,9 +90,8 @@ base::Result<Recording> ParseKernelList(std::string_view text, const std::string
     if (row.empty()) continue;
     Op op;
     if (!ReadLine(row, columns, &kernel, &op.duration_ns) || out.end_ns + op.duration_ns > kLongestSumNs) {
-      return Error{Code::kInvalid, "read " + name + ":" + std::to_string(line) + ": '" +
-                                       std::string(row.substr(0, 80)) +
-                                       "' is no kernel with a duration in nanoseconds"};
+      return Error{Code::kInvalid, "read " + name + ":" + std::to_string(line) + ": " + Excerpt(row) +
+                                       " is no kernel with a duration in nanoseconds"};
     }
     const auto [place, is_new] = known.try_emplace(kernel, static_cast<Index>(out.identities.size()));
     if (is_new) {

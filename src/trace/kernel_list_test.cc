@@ -33,9 +33,9 @@ TEST(KernelListTest, BadLinesAreNamed) {
   const std::pair<const char*, const char*> kCases[] = {
       {"Name,X\n", "read l:1: no header"},
       {"Name,Duration\n", "read l:2: no kernels"},
-      {"Name,Duration\nk,1\nk,-1\n", "read l:3: 'k,-1'"},
-      {"Name,Duration\nk,1.5\n", "read l:2: 'k,1.5'"},
-      {"Name,Duration\nk\n", "read l:2: 'k'"},
+      {"Name,Duration\nk,1\nk,-1\n", "read l:3: \"k,-1\""},
+      {"Name,Duration\nk,1.5\n", "read l:2: \"k,1.5\""},
+      {"Name,Duration\nk\n", "read l:2: \"k\""},
       {"Name,Duration\nk,600000000001\n", "read l:2: "},
   };
   for (const auto& [text, error] : kCases) {

@@ -5,6 +5,8 @@
 #include <tuple>
 #include <utility>
 
+#include "trace/json_text.h"
+
 namespace mortar::trace {
 namespace {
 
@@ -129,14 +131,15 @@ base::Result<LiveTrace::Program*> LiveTrace::Choose(const std::string& source) {
   std::string names;
   for (auto& [pid, program] : programs_) {
     if (program.ops.empty()) continue;
-    names += (names.empty() ? "" : ", ") + program.name;
+    names += (names.empty() ? "" : ", ") + Excerpt(program.name);
     if (wanted_.empty() || program.name == wanted_) fitting.push_back(&program);
   }
   if (fitting.size() == 1) return fitting.front();
-  const std::string what = fitting.empty()   ? "no program '" + wanted_ + "' in it"
-                           : wanted_.empty() ? "several programs are in it"
-                                             : "several programs '" + wanted_ + "' are in it";
-  return Error{Code::kInvalid, "read " + source + ": " + what + "; name one of " + names + " as FILE#NAME"};
+  const std::string called = "programs called " + Excerpt(wanted_);
+  const std::string what =
+      fitting.empty() ? "no " + called : "several " + (wanted_.empty() ? "programs" : called);
+  return Error{Code::kInvalid,
+               "read " + source + ": " + what + " in it; name one of " + names + " as FILE#NAME"};
 }
 
 // One stream, in the order of submission: what was measured stays, predictions make room.

@@ -94,9 +94,10 @@ TEST(LiveTraceTest, TimelineTellsTheSameAsItsSpool) {
   const auto which = TestTrace::ReadTrace(sink.text, options);
   ASSERT_FALSE(which);
   EXPECT_THAT(which.error().message,
-              HasSubstr("several programs are in it; name one of serve, train as FILE#NAME"));
+              HasSubstr("several programs in it; name one of \"serve\", \"train\" as FILE#NAME"));
   options.client = "x";
-  EXPECT_THAT(TestTrace::ReadTrace(sink.text, options).error().message, HasSubstr("no program 'x' in it"));
+  EXPECT_THAT(TestTrace::ReadTrace(sink.text, options).error().message,
+              HasSubstr("no programs called \"x\" in it"));
 }
 
 }  // namespace
