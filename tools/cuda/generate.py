@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes src/backend/cuda/generated from NVIDIA's CUDA headers.
+"""Writes src/cuda/generated from NVIDIA's CUDA headers.
 
     tools/cuda/generate.py                     the newest toolkit under /usr/local
     tools/cuda/generate.py --check [FOLDER]    exit 1 where the committed files differ from the headers', or the
@@ -17,9 +17,9 @@ import sys
 import classes
 import headers
 
-OUTPUT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "src", "backend", "cuda", "generated")
+OUTPUT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "src", "cuda", "generated")
 
-# Types that src/backend/cuda/api/types.h declares, under their own names.
+# Types that src/cuda/api/types.h declares, under their own names.
 STRUCTURES = {
     "CUlaunchConfig", "CUDA_LAUNCH_PARAMS", "CUDA_MEMCPY2D", "CUDA_MEMCPY2D_v1", "CUDA_MEMCPY3D",
     "CUDA_MEMCPY3D_v1", "CUDA_MEMCPY3D_PEER", "CUipcMemHandle", "CUipcEventHandle", "CUmemLocation", "CUuuid",

@@ -1,5 +1,5 @@
-// Launches of kernels and graphs: identity (name, shape, small scalars where durations prove bimodal), and
-// the gate.
+// Launches of kernels and graphs: identity (name, shape, small scalars where durations prove bimodal),
+// and the gate.
 #include "backend/cuda/functions.h"
 #include "backend/cuda/submit.h"
 #include "model/kernel_id.h"
@@ -151,8 +151,8 @@ MORTAR_CUDA_HANDLER(cuLaunchKernelEx_ptsz)
   return LaunchEx<Symbol::cuLaunchKernelEx_ptsz, true>(config, f, arguments, extra);
 }
 
-// One kernel on several devices: it is the first one's that is identified and held; the driver starts them
-// together.
+// One kernel on several devices: it is the first one's that is identified and held; the driver
+// starts them together.
 MORTAR_CUDA_HANDLER(cuLaunchCooperativeKernelMultiDevice)
 (CUDA_LAUNCH_PARAMS* list, unsigned int count, unsigned int flags) noexcept {
   const auto call = [&] { return Real<Symbol::cuLaunchCooperativeKernelMultiDevice>()(list, count, flags); };

@@ -20,9 +20,9 @@
 #include <string>
 #include <vector>
 
-#include "backend/cuda/api/types.h"
 #include "base/clock.h"
 #include "board/board.h"
+#include "cuda/api/types.h"
 
 extern "C" {
 CUresult cuInit(unsigned int flags);

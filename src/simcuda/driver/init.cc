@@ -7,9 +7,9 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "backend/cuda/api/symbols.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "cuda/api/symbols.h"
 #include "simcuda/driver/host_calls.h"
 #include "simcuda/driver/world.h"
 
@@ -124,7 +124,7 @@ const char* NameOfResult(CUresult result) {
 #define MORTAR_CUDA_RESULT(name, value) \
   case value:                           \
     return #name;
-#include "backend/cuda/generated/numbers.def"
+#include "cuda/generated/numbers.def"
 #undef MORTAR_CUDA_RESULT
     default:
       return nullptr;

@@ -3,9 +3,9 @@
 #include <atomic>
 #include <string>
 
-#include "backend/cuda/api/symbols.h"
-#include "backend/cuda/api/types.h"
 #include "base/log.h"
+#include "cuda/api/symbols.h"
+#include "cuda/api/types.h"
 #include "simcuda/driver/export.h"
 
 namespace mortar::simcuda {
@@ -34,8 +34,12 @@ CUresult Refuse(cuda::Symbol symbol) {
     ignore arguments;                                                                 \
     return mortar::simcuda::Refuse(mortar::cuda::Symbol::symbol);                     \
   }
-#include "backend/cuda/generated/symbols.def"
+#include "cuda/generated/symbols.def"
 #undef MORTAR_CUDA_SYMBOL
+
+// The mark by which others know that this is no real driver (backend/cuda/api/device_name.h).
+MORTAR_SIMCUDA_EXPORT const int mortar_simulated_cuda;
+const int mortar_simulated_cuda = 1;
 
 // How often `name` was called and refused; of all functions, where it is null.
 MORTAR_SIMCUDA_EXPORT std::uint64_t mortar_simcuda_refused(const char* name) {

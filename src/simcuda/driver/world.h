@@ -20,7 +20,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "backend/cuda/api/types.h"
+#include "cuda/api/types.h"
 #include "simcuda/device/description.h"
 #include "simcuda/driver/export.h"
 #include "simcuda/shared/shared_device.h"
