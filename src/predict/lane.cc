@@ -36,16 +36,14 @@ Forecast LanePredictor::OnSubmit(const Submission& s) {
   const bool waited = returned_ != 0;
   Entry& e = entry(++sequence_);
   const bool changed = s.stream != stream_ && stream_ != 0;
-  e.place = book_.Advance(SymbolOf(s.kernel, changed, waited), SymbolOf(s.kernel, false, waited));
+  e.place = book_.Advance(SymbolOf(s.kernel, changed, waited));
   stream_ = s.stream;
   ordered_ = s.ordered;
-  std::int64_t known = 0;
-  if (s.kernel != nullptr) {
-    known = s.kernel->duration_ns.load(std::memory_order_relaxed);
-    if (s.kernel->split.load(std::memory_order_relaxed) && e.place.position != nullptr &&
-        e.place.position->duration_ns != 0) {
-      known = e.place.position->duration_ns;
-    }
+  std::int64_t known = s.kernel != nullptr ? s.kernel->duration_ns.load(std::memory_order_relaxed) : 0;
+  wants_duration_ = false;
+  if (known != 0 && e.place.position != nullptr && s.kernel->split.load(std::memory_order_relaxed)) {
+    wants_duration_ = e.place.position->durations < kDurationsWanted;
+    if (e.place.position->duration_ns != 0) known = e.place.position->duration_ns;
   }
   e.duration = static_cast<std::uint32_t>(std::min<std::int64_t>(known != 0 ? known : kGuessNs, UINT32_MAX));
   unknown_in_flight_ = known == 0 || (unknown_in_flight_ && !waited);
@@ -84,12 +82,6 @@ Forecast LanePredictor::OnSubmit(const Submission& s) {
       entry(i).place.position = nullptr;
   }
   return AfterSubmit(e, s);
-}
-
-bool LanePredictor::WantsDuration() const {
-  const Entry& e = log_[sequence_ % kLog];
-  return e.kernel != nullptr && e.place.position != nullptr &&
-         e.place.position->durations < kDurationsWanted && e.kernel->split.load(std::memory_order_relaxed);
 }
 
 void LanePredictor::OnSampled(const Kernel& kernel, std::int64_t submitted, std::int64_t device_ns) {

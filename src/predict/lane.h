@@ -59,7 +59,7 @@ class LanePredictor {
   // the position tells them apart (a matrix product's inner dimension shows in no launch shape).
   void OnSampled(const Kernel& kernel, std::int64_t submitted_ns, std::int64_t device_ns);
   // The submit just made is at a position whose own duration is wanted: sample it.
-  bool WantsDuration() const;
+  bool WantsDuration() const { return wants_duration_; }
   // What a submit of `kernel` would be charged now: its length, or its position's duration where that is
   // known.
   std::int64_t LengthOf(const Kernel& kernel) const;
@@ -136,7 +136,8 @@ class LanePredictor {
   // What a submit is in the pattern: its kernel, whether the thread changed streams before it, and waited.
   static std::uint64_t SymbolOf(const Kernel* kernel, bool changed, bool waited) {
     const std::uint64_t id = kernel != nullptr ? kernel->id : 1;
-    return id << 2 | (changed ? 2U : 0U) | (waited ? 1U : 0U) | (std::uint64_t{1} << 63);
+    return id << 2 | (changed ? StepBook::kPositionsOnly : 0U) | (waited ? 1U : 0U) |
+           (std::uint64_t{1} << 63);
   }
   bool SlackUsable(const Step& step) const { return slack_allowed_ && ordered_ && step.slack_ready(); }
   std::int64_t Margin(std::int64_t gap_ns) const;
@@ -176,6 +177,7 @@ class LanePredictor {
   std::uint32_t changed_ladders_ = 0;  // bitmap
   bool ordered_ = true;                // the newest submit's queue
   bool unknown_in_flight_ = false;
+  bool wants_duration_ = false;  // of the newest submit's position
   bool slack_allowed_ = true;
   bool recording_ = false;
 };

@@ -22,9 +22,8 @@ Step* StepBook::Context(std::uint64_t key) {
   return &step;
 }
 
-StepBook::Place StepBook::Advance(std::uint64_t symbol, std::uint64_t plain) {
+StepBook::Place StepBook::Advance(std::uint64_t symbol) {
   last_ = {last_[1], last_[2], symbol};
-  last_plain_ = {last_plain_[1], last_plain_[2], plain};
   Place place;
   if (synced_) {
     if (steps_[position_].key == symbol) {
@@ -48,8 +47,9 @@ StepBook::Place StepBook::Advance(std::uint64_t symbol, std::uint64_t plain) {
     ++since_failure_;
     finder_.Push(symbol);
   }
-  place.context = Context(base::Mix(last_plain_[0] + 3 * last_plain_[1] + 7 * last_plain_[2]) | 1);
-  place.single = Context(base::Mix(plain) | 1);
+  const auto plain = [&](std::size_t i) { return last_[i] & ~kPositionsOnly; };
+  place.context = Context(base::Mix(plain(0) + 3 * plain(1) + 7 * plain(2)) | 1);
+  place.single = Context(base::Mix(plain(2)) | 1);
   return place;
 }
 

@@ -52,9 +52,10 @@ class StepBook {
       return single != nullptr && single->ready() ? single : nullptr;
     }
   };
-  // The thread submitted `symbol` (never 0); `plain`: the same without what only positions tell apart.
-  // Constant time.
-  Place Advance(std::uint64_t symbol, std::uint64_t plain);
+  // This bit of a symbol tells positions apart; contexts, which see less, do without it.
+  static constexpr std::uint64_t kPositionsOnly = 2;
+  // The thread submitted `symbol` (never 0 nor that bit alone). Constant time.
+  Place Advance(std::uint64_t symbol);
   // Looks for a period, for the way back into the known one, or for a longer one that explains where it
   // failed. To be called after an Advance while Unsettled(), best at the first submit after a wait: what is
   // rare there tells the true period from repeats inside it. A microsecond or two.
@@ -95,7 +96,6 @@ class StepBook {
   std::uint64_t since_failure_ = 0;
   bool synced_ = false;
   std::array<std::uint64_t, 3> last_{};
-  std::array<std::uint64_t, 3> last_plain_{};
 };
 
 }  // namespace mortar::predict
