@@ -108,7 +108,8 @@ Ticket Lane::Submit(const Launch& launch) {
 
   if (kernel != nullptr) {
     pending_.device_ns += static_cast<std::uint64_t>(kernel->duration_ns.load(kRelaxed));
-    ticket.sample = session_.kernels().WantSample(*kernel, session_.times_all());
+    ticket.sample =
+        session_.kernels().WantSample(*kernel, session_.times_all()) || predictor_.WantsDuration();
   }
   if (++pending_.submits >= kFlushEvery) [[unlikely]]
     Flush();
@@ -122,7 +123,7 @@ Ticket Lane::Submit(const Launch& launch) {
   const predict::Kernel* kernel = submission->kernel;
   std::int64_t length = 0;
   if (kernel != nullptr) {
-    length = (submission->offline ? kernel->offline_duration_ns : kernel->length_ns).load(kRelaxed);
+    length = submission->offline ? kernel->offline_duration_ns.load(kRelaxed) : predictor_.LengthOf(*kernel);
   }
   if (last_activity_ + kRestedNs < session_.board().NowNs()) session_.CatchUpTurns();
   session_.PublishServed();
@@ -301,6 +302,7 @@ void Lane::Report() {
 void Lane::AddSample(predict::Kernel& kernel, std::int64_t device_ns, std::int64_t began_ns,
                      std::int64_t submitted_ns) {
   session_.kernels().AddSample(kernel, device_ns, session_.recording());
+  if (!shared_) predictor_.OnSampled(kernel, submitted_ns, device_ns);
   session_.slot().counters.sampled.fetch_add(1, kRelaxed);
   TraceWriter* trace = session_.trace();
   if (trace == nullptr || began_ns == 0) return;
