@@ -9,11 +9,13 @@
 #include "board/view.h"
 #include "cuda/api/find_driver.h"
 #include "mortar/layers.h"
+#include "simcuda/device/description.h"
 
 namespace mortar::cli {
 namespace {
 
 constexpr char kShim[] = "cuda/libcuda.so.1";
+constexpr char kSimulated[] = "simcuda/libcuda.so.1";
 constexpr char kHook[] = "libmortar-cuda-hook.so";
 
 std::string Find(const std::string& name) {
@@ -56,6 +58,29 @@ std::string PutFirst(const std::string& list, const std::string& entry) {
 CudaSurroundings ReadCudaSurroundings(const std::string& priority) {
   return {Variable("LD_LIBRARY_PATH"), Variable("LD_PRELOAD"), Variable("CUDA_MPS_CLIENT_PRIORITY"),
           priority.empty() ? Variable("MORTAR_PRIORITY") : priority};
+}
+
+base::Status UseSimDevice(const std::string& description) {
+  if (const auto read = simcuda::Description::Read(description); !read.ok()) {
+    return base::Error{read.error().code, "--sim-device: " + read.error().message};
+  }
+  const std::string driver = Find(kSimulated);
+  if (driver.empty()) {
+    return base::Error{base::Code::kNotFound, std::string("--sim-device: ") + kSimulated +
+                                                  " is not installed; build it, or set MORTAR_LIB"};
+  }
+  if (driver.find(':') != std::string::npos) {
+    return base::Error{base::Code::kInvalid, "--sim-device: the path " + driver +
+                                                 " contains a colon, which LD_LIBRARY_PATH cannot express; "
+                                                 "install Mortar elsewhere"};
+  }
+  char* real = realpath(description.c_str(), nullptr);  // the program may change its folder before it reads
+  setenv("MORTAR_SIM_DEVICE", real != nullptr ? real : description.c_str(), 1);
+  std::free(real);
+  setenv("MORTAR_CUDA_DRIVER", driver.c_str(), 1);
+  const std::string path = PutFirst(Variable("LD_LIBRARY_PATH"), FolderOf(driver));
+  setenv("LD_LIBRARY_PATH", path.c_str(), 1);
+  return {};
 }
 
 CudaSetup SetUpCuda(const CudaSurroundings& now, const std::string& program) {

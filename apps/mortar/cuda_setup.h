@@ -5,6 +5,8 @@
 #include <map>
 #include <string>
 
+#include "base/result.h"
+
 namespace mortar::cli {
 
 struct CudaSetup {
@@ -23,6 +25,12 @@ CudaSurroundings ReadCudaSurroundings(const std::string& priority);
 // `program`: the file that will run, empty if it is not known. On a machine without a driver nothing is set,
 // so that programs find none, as without Mortar.
 CudaSetup SetUpCuda(const CudaSurroundings& now, const std::string& program);
+
+// Makes the simulated device that `description` describes this process's CUDA driver, and its children's:
+// sets MORTAR_SIM_DEVICE, MORTAR_CUDA_DRIVER and, behind whatever comes later, LD_LIBRARY_PATH. Errors: the
+// description is broken (a message with file and line), kNotFound where the simulated driver is not
+// installed.
+base::Status UseSimDevice(const std::string& description);
 
 // `list` (entries parted by ':') with `entry` first, and there once.
 std::string PutFirst(const std::string& list, const std::string& entry);

@@ -15,8 +15,10 @@ class CudaSetupTest : public testing::Test {
   // A folder that passes for Mortar's libraries, and a driver in another.
   void SetUp() override {
     folder = directory.path();
-    for (const char* name : {"/lib/cuda", "/driver"}) std::filesystem::create_directories(folder + name);
-    for (const char* name : {"/lib/cuda/libcuda.so.1", "/lib/libmortar-cuda-hook.so", "/driver/libcuda.so.1"})
+    for (const char* name : {"/lib/cuda", "/lib/simcuda", "/driver"})
+      std::filesystem::create_directories(folder + name);
+    for (const char* name : {"/lib/cuda/libcuda.so.1", "/lib/simcuda/libcuda.so.1",
+                             "/lib/libmortar-cuda-hook.so", "/driver/libcuda.so.1"})
       std::ofstream(folder + name) << name;
     setenv("MORTAR_LIB", (folder + "/lib").c_str(), 1);
     setenv("MORTAR_CUDA_DRIVER", (folder + "/driver/libcuda.so.1").c_str(), 1);
@@ -93,6 +95,44 @@ TEST_F(CudaSetupTest, TheProgramGetsIt) {
                              "/lib/cuda/libcuda.so.1 over " + folder + "/driver/libcuda.so.1\n"),
             std::string::npos)
       << checked.out;
+}
+
+TEST_F(CudaSetupTest, SimulatedDeviceIsTheDriverUnderTheShim) {
+  const std::string file = folder + "/gpu.toml";
+  std::ofstream(file) << "[device]\nname = \"GPU\"\n";
+  const std::map<std::string, std::string> changes = {
+      {"MORTAR_DIR", folder}, {"LD_PRELOAD", ""}, {"LD_LIBRARY_PATH", "/users"}};
+  const Outcome outcome = RunMortar({"run", "--sim-device", file, "--", "env"}, changes);
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  for (const std::string& line :
+       {"MORTAR_SIM_DEVICE=" + file, "MORTAR_CUDA_DRIVER=" + folder + "/lib/simcuda/libcuda.so.1",
+        "LD_LIBRARY_PATH=" + folder + "/lib/cuda:" + folder + "/lib/simcuda:/users",
+        "LD_PRELOAD=" + folder + "/lib/libmortar-cuda-hook.so"}) {
+    EXPECT_NE(outcome.out.find(line + "\n"), std::string::npos) << line << "\n" << outcome.out;
+  }
+  const Outcome bare = RunMortar({"run", "--sim-device", file, "--unscheduled", "--", "env"}, changes);
+  EXPECT_EQ(bare.code, 0) << bare.err;
+  EXPECT_NE(bare.out.find("LD_LIBRARY_PATH=" + folder + "/lib/simcuda:/users\n"), std::string::npos);
+  EXPECT_EQ(bare.out.find("LD_PRELOAD"), std::string::npos);
+}
+
+TEST_F(CudaSetupTest, SimulatedDeviceThatIsBrokenIsOneLine) {
+  const auto refused = [&](const std::string& file, const std::string& about) {
+    const Outcome outcome = RunMortar({"run", "--sim-device", file, "--", "true"}, {{"MORTAR_DIR", folder}});
+    EXPECT_EQ(outcome.code, 2);
+    EXPECT_EQ(outcome.lines(), 1) << outcome.err;
+    EXPECT_NE(outcome.err.find(about), std::string::npos) << outcome.err;
+  };
+  const std::string file = folder + "/gpu.toml";
+  std::ofstream(file) << "[device]\nspeed = 3\n";
+  refused(file, "gpu.toml:2: 'speed' is unknown");
+  refused("/nowhere/gpu.toml", "/nowhere/gpu.toml");
+  std::ofstream(file, std::ios::trunc) << "[device]\n";
+  std::filesystem::remove(folder + "/lib/simcuda/libcuda.so.1");
+  refused(file, "simcuda/libcuda.so.1 is not installed");
+  const Outcome alone = RunMortar({"run", "--unscheduled", "--", "true"}, {{"MORTAR_DIR", folder}});
+  EXPECT_EQ(alone.code, 2);
+  EXPECT_NE(alone.err.find("--sim-device"), std::string::npos) << alone.err;
 }
 
 }  // namespace

@@ -90,6 +90,10 @@ int RecordProfile(const Record& options, const std::vector<std::string>& program
   }
   auto environment = ComposeEnvironment(options.run);
   if (!environment.ok()) return refuse(kBadInput, environment.error().message);
+  if (!options.run.sim_device.empty()) {
+    if (const auto used = UseSimDevice(options.run.sim_device); !used.ok())
+      return refuse(kBadInput, used.error().message);
+  }
   const char* existing = std::getenv("OPENCL_LAYERS");
   const auto setup = SetUpLayers(options.run, existing != nullptr ? existing : "");
   if (!setup.ok()) return refuse(kBadInput, setup.error().message);

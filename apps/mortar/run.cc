@@ -88,12 +88,17 @@ int RunProgram(const Run& run, const std::vector<std::string>& program) {
   }
   auto environment = ComposeEnvironment(run.options);
   if (!environment.ok()) return Refuse(kBadInput, environment.error().message);
+  if (!run.options.sim_device.empty()) {
+    if (const auto used = UseSimDevice(run.options.sim_device); !used.ok())
+      return Refuse(kBadInput, used.error().message);
+  }
   const char* existing = std::getenv("OPENCL_LAYERS");
   const auto setup = SetUpLayers(run.options, existing != nullptr ? existing : "");
   if (!setup.ok()) return Refuse(kBadInput, setup.error().message);
   base::Result<std::string> path = std::string();
   if (!program.empty()) path = FindProgram(program.front());
   if (!path.ok()) return Refuse(ExitOf(path.error()), path.error().message);
+  if (run.options.unscheduled && !run.check) return Launch(*path, program, *environment);
   const auto boards = CheckBoards(run.options.name);
   if (!boards.ok() && boards.error().code == base::Code::kExists)
     return Refuse(kBadInput, boards.error().message);
@@ -119,7 +124,8 @@ void AddRun(CLI::App& app, Invocation& invocation) {
   command->footer(
       "Examples:\n  mortar run --name serve --priority 0 --max-slowdown 2% -- ./server --port 80\n"
       "  mortar run --name train --priority 5 -- python3 train.py\n"
-      "  mortar run --emulate examples/tables/demo.txt -- ./train\n\n"
+      "  mortar run --emulate examples/tables/demo.txt -- ./train\n"
+      "  mortar run --sim-device examples/devices/h100.toml -- ./cuda_program\n\n"
       "Where something keeps the program from being scheduled, one line says so and it runs all the same.");
   invocation.take_program.push_back(command);
   command->callback([&invocation, run] {

@@ -44,6 +44,13 @@ void AddRunOptions(CLI::App& command, RunOptions& options) {
   command.add_flag("--strict", options.strict, "Refuse to start where it could not be scheduled");
   command.add_option("--emulate", options.emulate, "Run on the emulated device that this table describes")
       ->type_name("TABLE");
+  auto* device = command.add_option("--sim-device", options.sim_device,
+                                    "Run CUDA programs on the simulated device that this file describes");
+  device->type_name("FILE.toml");
+  command
+      .add_flag("--unscheduled", options.unscheduled,
+                "On the simulated device: leave Mortar's scheduling out")
+      ->needs(device);
 }
 
 base::Result<std::map<std::string, std::string>> ComposeEnvironment(const RunOptions& options) {

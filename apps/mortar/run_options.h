@@ -11,8 +11,9 @@
 namespace mortar::cli {
 
 struct RunOptions {
-  std::string name, priority, max_slowdown, weight, emulate;
+  std::string name, priority, max_slowdown, weight, emulate, sim_device;
   bool strict = false;
+  bool unscheduled = false;  // on the simulated device, without Mortar in between
 };
 
 // Adds the flags of `options` to `command`.

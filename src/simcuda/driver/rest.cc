@@ -37,6 +37,10 @@ CUresult Refuse(cuda::Symbol symbol) {
 #include "cuda/generated/symbols.def"
 #undef MORTAR_CUDA_SYMBOL
 
+// The mark by which others know that this is no real driver (cuda/api/device_name.h).
+MORTAR_SIMCUDA_EXPORT const int mortar_simulated_cuda;
+const int mortar_simulated_cuda = 1;
+
 // How often `name` was called and refused; of all functions, where it is null.
 MORTAR_SIMCUDA_EXPORT std::uint64_t mortar_simcuda_refused(const char* name) {
   using mortar::simcuda::refused;
