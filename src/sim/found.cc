@@ -41,7 +41,8 @@ void Pass(const trace::Recording& r, predict::KernelTable& kernels, Ns shift, Th
       predictor.OnSubmit(submission);
       if (predictor.periods_begun() != before) starts->push_back(now);
     }
-    if (call.waits.count > 0) {
+    // Live, a launch that waits for room in the launch queue is not seen to wait.
+    if (call.waits.count > 0 && call.kind >= trace::CallKind::kSyncCopy) {
       predictor.OnWaitEnter(now);
       predictor.OnWaitReturn(shift + call.end_ns(), predictor.last_sequence());
     }
