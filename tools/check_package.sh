@@ -4,6 +4,7 @@
 set -euo pipefail
 package=$(realpath "${1:?usage: check_package.sh PACKAGE.deb}")
 root=$(mktemp -d)
+chmod 755 "$root"
 trap 'umount "$root/proc" "$root/dev/shm" 2> /dev/null || true; rm -rf "$root"' EXIT
 
 command -v debootstrap > /dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y debootstrap > /dev/null
@@ -16,10 +17,11 @@ for file in /etc/apt/apt.conf.d/*proxy* /etc/apt/apt.conf; do [[ ! -e $file ]] |
 cp /etc/resolv.conf "$root/etc/" 2> /dev/null || true
 cp "$package" "$root/tmp/mortar.deb"
 in_root() { chroot "$root" env DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 "$@"; }
-files() { (cd "$root" && find etc usr opt var/lib -xdev \( -path var/lib/apt -o -path var/lib/dpkg \) -prune -o -print | sort); }
+files() { (cd "$root" && find etc usr opt var/lib -xdev \( -path var/lib/apt -o -path var/lib/dpkg \) -prune -o -print |
+  grep -v '/python3.*__pycache__' | sort; (cd "$root" && find usr/lib/python3/dist-packages/mortar 2> /dev/null) || true); }
 
 in_root apt-get update > /dev/null
-in_root apt-get install -y --no-install-recommends ocl-icd-libopencl1 python3-minimal $(dpkg-deb -f "$package" Depends | tr ',' '\n' |
+in_root apt-get install -y --no-install-recommends ocl-icd-libopencl1 python3 $(dpkg-deb -f "$package" Depends | tr ',' '\n' |
   sed 's/(.*//; s/|.*//') > /dev/null
 files > "$root/before"
 in_root apt-get install -y --no-install-recommends /tmp/mortar.deb > /dev/null
@@ -32,6 +34,6 @@ in_root python3 -c 'import sys; sys.path.insert(0, "/usr/lib/python3/dist-packag
 [[ -e $root/usr/share/man/man1/mortar-run.1.gz && -e $root/usr/share/bash-completion/completions/mortar ]]
 in_root sh -c '. /usr/share/bash-completion/completions/mortar' 2> /dev/null || in_root bash -n /usr/share/bash-completion/completions/mortar
 in_root apt-get purge -y mortar > /dev/null
-files | grep -v '__pycache__' > "$root/after"
+files > "$root/after"
 diff "$root/before" "$root/after" || { echo "check_package: files are left behind" >&2; exit 1; }
 echo "check_package: installed, ran and was removed cleanly"
