@@ -13,8 +13,8 @@
 #include <cstring>
 #include <vector>
 
-#include "backend/cuda/api/device_name.h"
-#include "backend/cuda/api/types.h"
+#include "cuda/api/device_name.h"
+#include "cuda/api/types.h"
 #include "base/clock.h"
 #include "base/owner.h"
 

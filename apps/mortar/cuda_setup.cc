@@ -6,8 +6,8 @@
 #include <cstdlib>
 #include <fstream>
 
-#include "backend/cuda/api/find_driver.h"
 #include "board/view.h"
+#include "cuda/api/find_driver.h"
 #include "mortar/layers.h"
 #include "simcuda/device/description.h"
 

@@ -8,7 +8,7 @@
 #include <cstdio>
 #include <cstring>
 
-#include "backend/cuda/api/types.h"
+#include "cuda/api/types.h"
 
 namespace {
 
@@ -73,8 +73,8 @@ int UseTwo() {
   return 0;
 }
 
-// Before anything of CUDA's: parent and child each become a client of their own, and both are there at the
-// end.
+// Before anything of CUDA's: parent and child each become a client of their own, and both are there
+// at the end.
 int ForkAndUse(const char* path) {
   int done[2];
   int over[2];

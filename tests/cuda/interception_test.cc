@@ -17,7 +17,7 @@
 #include "board/view.h"
 
 #define MORTAR_CUDA_SYMBOL(symbol, class, parameters, arguments) extern "C" CUresult symbol parameters;
-#include "backend/cuda/generated/symbols.def"
+#include "cuda/generated/symbols.def"
 #undef MORTAR_CUDA_SYMBOL
 
 namespace mortar::cuda {
@@ -94,7 +94,7 @@ struct Entry {
 const Entry kEntries[] = {
 #define MORTAR_CUDA_SYMBOL(symbol, class, parameters, arguments) \
   {Symbol::symbol, reinterpret_cast<void*>(&::symbol), &Caller<CUresult parameters>::Call},
-#include "backend/cuda/generated/symbols.def"
+#include "cuda/generated/symbols.def"
 #undef MORTAR_CUDA_SYMBOL
 };
 

@@ -1,5 +1,5 @@
-// Programs that open the driver by name or by path, with and without Mortar's help, and what can be wrong
-// with it.
+// Programs that open the driver by name or by path, with and without Mortar's help, and what can be
+// wrong with it.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -11,6 +11,7 @@
 #include "board/test_support.h"
 #include "board/view.h"
 #include "support/program.h"
+#include "trace/spool.h"
 
 namespace mortar::tests {
 namespace {
@@ -99,6 +100,29 @@ TEST_F(CudaProcessTest, EachDeviceHasABoardOfItsOwn) {
   EXPECT_EQ(status, 0) << errors;
   EXPECT_EQ(Counted("0000:0a:00.0"), 100U);
   EXPECT_EQ(Counted("0000:0b:00.0"), 50U) << "30 by the current context, 20 by their stream";
+}
+
+TEST_F(CudaProcessTest, EveryLaunchOfATracedProgramIsTimed) {
+  environment["MORTAR_TRACE"] = boards.path();
+  EXPECT_EQ(Run({"libcuda.so.1"}), Expected(SHIM, 0, 0));
+  std::vector<std::string> spools;
+  for (const auto& file : std::filesystem::directory_iterator(boards.path())) {
+    if (file.path().extension() == ".spool") spools.push_back(file.path());
+  }
+  ASSERT_EQ(spools.size(), 1U);
+  const auto spool = trace::ReadSpool(spools.front());
+  ASSERT_TRUE(spool.ok()) << spool.error().message;
+  int submits = 0;
+  int timed = 0;
+  for (const model::TraceRecord& record : spool->records) {
+    submits += record.kind == static_cast<std::uint32_t>(model::TraceKind::kSubmit) ? 1 : 0;
+    if (record.kind != static_cast<std::uint32_t>(model::TraceKind::kDevice)) continue;
+    ++timed;
+    EXPECT_GE(record.begin_ns, record.value_ns) << "not before it was submitted";
+    EXPECT_EQ(spool->kernels.at(record.id), "kernel");
+  }
+  EXPECT_EQ(submits, 100);
+  EXPECT_EQ(timed, 100);
 }
 
 TEST_F(CudaProcessTest, NoDriverIsOneLineAndAnErrorAsWithoutADevice) {

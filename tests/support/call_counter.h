@@ -1,10 +1,10 @@
 // Counts what a piece of code costs besides instructions: system calls, locks, memory. Included by one file
-// of a test program, since it defines the C library's allocation and mutex functions anew; the calling thread
-// is counted.
+// of a test program, since it defines the C library's allocation and mutex functions anew; the calling
+// thread is counted.
 //
-// System calls are caught by Linux's syscall user dispatch, which hands each one to a signal handler while
-// `selector` says so; that is for good, so such a test runs in a process of its own. Not for builds with
-// sanitizers.
+// System calls are caught by Linux's syscall user dispatch, which hands each one to a signal handler
+// while `selector` says so; that is for good, so such a test runs in a process of its own. Not for
+// builds with sanitizers.
 #pragma once
 
 #include <dlfcn.h>

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes src/backend/cuda/generated from NVIDIA's CUDA headers.
+"""Writes src/cuda/generated from NVIDIA's CUDA headers.
 
     tools/cuda/generate.py                     the newest toolkit under /usr/local
     tools/cuda/generate.py --check [FOLDER]    exit 1 where the committed files differ from the headers', or the
@@ -17,9 +17,9 @@ import sys
 import classes
 import headers
 
-OUTPUT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "src", "backend", "cuda", "generated")
+OUTPUT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "src", "cuda", "generated")
 
-# Types that src/backend/cuda/api/types.h declares, under their own names.
+# Types that src/cuda/api/types.h declares, under their own names.
 STRUCTURES = {
     "CUlaunchConfig", "CUDA_LAUNCH_PARAMS", "CUDA_MEMCPY2D", "CUDA_MEMCPY2D_v1", "CUDA_MEMCPY3D",
     "CUDA_MEMCPY3D_v1", "CUDA_MEMCPY3D_PEER", "CUipcMemHandle", "CUipcEventHandle", "CUmemLocation", "CUuuid",
@@ -126,6 +126,17 @@ def numbers_def(text, version):
     return out + "#endif\n"
 
 
+def runtime_def(folder, version):
+    out = heading("The runtime library: MORTAR_CUDART_ERROR(name, value) and MORTAR_CUDART_FUNCTION(name).", version)
+    out += "#ifdef MORTAR_CUDART_ERROR\n"
+    for name, value in headers.read_runtime_errors(folder):
+        out += f"MORTAR_CUDART_ERROR({name}, {value})\n"
+    out += "#endif\n#ifdef MORTAR_CUDART_FUNCTION\n"
+    for name in headers.read_runtime_functions(folder):
+        out += f"MORTAR_CUDART_FUNCTION({name})\n"
+    return out + "#endif\n"
+
+
 def generate(folder):
     """{file name: content}."""
     version = headers.toolkit_version(folder)
@@ -141,6 +152,7 @@ def generate(folder):
         "forwarders.def": forwarders_def(functions, version),
         "numbers.def": numbers_def(text, version),
         "handles.def": handles,
+        "runtime.def": runtime_def(folder, version),
     }
 
 

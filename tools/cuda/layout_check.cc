@@ -1,4 +1,4 @@
-// Compiled, not run, where a CUDA toolkit is present: the layouts that src/backend/cuda/api/types.h asserts
+// Compiled, not run, where a CUDA toolkit is present: the layouts that src/cuda/api/types.h asserts
 // are those of cuda.h.
 #include <cuda.h>
 

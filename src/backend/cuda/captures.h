@@ -13,8 +13,8 @@ extern std::atomic<int> open_captures;
 
 inline bool AnyCapture() { return open_captures.load(std::memory_order_relaxed) != 0; }
 
-// Is `stream` being captured, or forbidden to be used now because another is? Then nothing of ours goes near
-// it.
+// Is `stream` being captured, or forbidden to be used now because another is? Then nothing of ours
+// goes near it.
 bool IsCaptured(CUstream stream) noexcept;
 
 void OnCaptureBegun(CUstream origin) noexcept;
@@ -23,8 +23,8 @@ void OnCaptureEnded(CUstream origin) noexcept;
 // Those of a context are over with it.
 void EndCapturesOf(CUcontext context) noexcept;
 
-// While one lives, calls of ours from this thread do not count as unsafe for captures that other threads have
-// open.
+// While one lives, calls of ours from this thread do not count as unsafe for captures that other
+// threads have open.
 class RelaxedScope {
  public:
   RelaxedScope() { changed_ = Exchange(&mode_); }

@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "backend/cuda/api/device_name.h"
-#include "backend/cuda/api/find_driver.h"
 #include "base/log.h"
 #include "client/client.h"
+#include "cuda/api/device_name.h"
+#include "cuda/api/find_driver.h"
 
 namespace mortar::cuda {
 
@@ -78,8 +78,8 @@ void* Library() {
   return library;
 }
 
-// What slots hold where there is nothing to call. Arguments are the caller's to clear away: none is looked
-// at.
+// What slots hold where there is nothing to call. Arguments are the caller's to clear away: none
+// is looked at.
 CUresult NoDriver() { return CUDA_ERROR_NO_DEVICE; }
 CUresult NoFunction() { return CUDA_ERROR_NOT_SUPPORTED; }
 
@@ -102,10 +102,12 @@ void* FindReal(Symbol symbol) {
   return library != nullptr ? dlsym(library, NameOf(symbol)) : nullptr;
 }
 
-bool DriverIsSimulated() {
+void* FindInSimulation(const char* name) {
   void* library = Library();
-  return library != nullptr && dlsym(library, kMarkOfSimulation) != nullptr;
+  return library != nullptr ? dlsym(library, name) : nullptr;
 }
+
+bool DriverIsSimulated() { return FindInSimulation(kMarkOfSimulation) != nullptr; }
 
 void UseDriver(const char* path) {
   Driver& driver = TheDriver();

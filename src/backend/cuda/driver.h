@@ -1,16 +1,16 @@
-// The real driver below the shim: found once, its functions by symbol; and whether Mortar acts in this
-// process.
+// The real driver below the shim: found once, its functions by symbol; and whether Mortar acts
+// in this process.
 //
-// Any thread. Everything that calls the driver goes through a slot (slots.S); the first call of a function
-// resolves it. A function that the driver lacks, and every function where there is no driver, answers an
-// error.
+// Any thread. Everything that calls the driver goes through a slot (slots.S); the first call of a
+// function resolves it. A function that the driver lacks, and every function where there is no driver,
+// answers an error.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 
-#include "backend/cuda/api/symbols.h"
-#include "backend/cuda/api/types.h"
+#include "cuda/api/symbols.h"
+#include "cuda/api/types.h"
 
 extern "C" {
 // Written by mortar_cuda_resolve, read by all.
@@ -28,7 +28,7 @@ struct Signature;
   struct Signature<Symbol::symbol> {                             \
     using Type = CUresult parameters;                            \
   };
-#include "backend/cuda/generated/symbols.def"
+#include "cuda/generated/symbols.def"
 #undef MORTAR_CUDA_SYMBOL
 
 // The driver's function.
@@ -57,9 +57,11 @@ inline bool Active() { return CurrentMode() == Mode::kActive; }
 
 // Does the driver say of itself that it is a simulation? Its boards and profiles are its own.
 bool DriverIsSimulated();
+// A function that only the simulated driver has; null elsewhere.
+void* FindInSimulation(const char* name);
 
-// A driver that was opened already by its path (by a program that the preload hook watches); before the first
-// call.
+// A driver that was opened already by its path (by a program that the preload hook watches); before
+// the first call.
 void UseDriver(const char* path);
 
 }  // namespace mortar::cuda

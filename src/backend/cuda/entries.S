@@ -14,6 +14,6 @@
 #define MORTAR_CUDA_HANDLED(symbol) ENTRY(symbol) TO_HANDLER(symbol); .size symbol, .-symbol
 
         .text
-#include "backend/cuda/generated/forwarders.def"
+#include "cuda/generated/forwarders.def"
 
         .section .note.GNU-stack, "", %progbits

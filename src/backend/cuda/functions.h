@@ -40,8 +40,8 @@ void LearnKernel(CUkernel kernel, const char* name) noexcept;
 // `handle` is the same kernel as `kernel`.
 void LearnAlias(CUfunction handle, CUkernel kernel) noexcept;
 
-// The graph that `handle` launches; what it is called is told by the order in which the program made its
-// graphs.
+// The graph that `handle` launches; what it is called is told by the order in which the program
+// made its graphs.
 Function* FindGraph(CUgraphExec handle) noexcept;
 void LearnGraph(CUgraphExec handle, CUgraph source) noexcept;
 

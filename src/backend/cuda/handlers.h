@@ -2,7 +2,7 @@
 // and so on. Exported under the driver's names by entries.S; handed out by resolve.cc; called by tests.
 #pragma once
 
-#include "backend/cuda/api/types.h"
+#include "cuda/api/types.h"
 
 // NOLINTBEGIN(bugprone-macro-parentheses)
 #define MORTAR_CUDA_DECLARE_Plain(symbol, parameters)
@@ -21,6 +21,6 @@
 #define MORTAR_CUDA_DECLARE_Begin MORTAR_CUDA_DECLARE
 #define MORTAR_CUDA_SYMBOL(symbol, class, parameters, arguments) \
   MORTAR_CUDA_DECLARE_##class(symbol, parameters)
-#include "backend/cuda/generated/symbols.def"
+#include "cuda/generated/symbols.def"
 #undef MORTAR_CUDA_SYMBOL
 // NOLINTEND(bugprone-macro-parentheses)

@@ -112,8 +112,8 @@ void ExpectFree(const Outcome& outcome) {
   EXPECT_TRUE(outcome.counters_see);
   EXPECT_EQ(outcome.launches, 40'000U);
   EXPECT_EQ(outcome.plain, (Counts{0, 0, 0}));
-  // A sampled launch takes its events under a mutex and hands them over under it; that is all, once in many
-  // launches.
+  // A sampled launch takes its events under a mutex and hands them over under it; that is all, once
+  // in many launches.
   EXPECT_EQ(outcome.sampling.calls, 0U);
   EXPECT_EQ(outcome.sampling.memory, 0U);
   EXPECT_LE(outcome.most_locks_a_sample, 2U);

@@ -2,8 +2,8 @@
 
 #include <string>
 
-#include "backend/cuda/api/device_name.h"
 #include "base/handle_map.h"
+#include "cuda/api/device_name.h"
 
 namespace mortar::cuda {
 

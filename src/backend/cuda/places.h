@@ -1,8 +1,8 @@
 // Where a call goes: the device of the calling thread's context, and a number for its stream; which submits
 // were the last on a stream or before an event, so that a wait tells what it covered.
 //
-// Any thread. Look-ups on the submit path are lock-free and call the driver only in processes that use
-// several devices.
+// Any thread. Look-ups on the submit path are lock-free and call the driver only in processes that
+// use several devices.
 #pragma once
 
 #include <atomic>

@@ -29,7 +29,7 @@ void* HandlerOf(Symbol symbol) {
 #define MORTAR_CUDA_ADDRESS_Graph MORTAR_CUDA_ADDRESS
 #define MORTAR_CUDA_ADDRESS_Begin MORTAR_CUDA_ADDRESS
 #define MORTAR_CUDA_SYMBOL(symbol, class, parameters, arguments) MORTAR_CUDA_ADDRESS_##class(symbol),
-#include "backend/cuda/generated/symbols.def"
+#include "cuda/generated/symbols.def"
 #undef MORTAR_CUDA_SYMBOL
   };
   return kHandlers[Index(symbol)];
@@ -40,8 +40,8 @@ Symbol Recognise(std::string_view name, int version, unsigned long long flags, v
   const bool per_thread = (flags & CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM) != 0;
   const Symbol symbol = SymbolFor(name, version, per_thread);
   if (symbol == Symbol::kEnd) return symbol;
-  // A program built for a newer CUDA than these tables may have been given a newer form, with other
-  // parameters.
+  // A program built for a newer CUDA than these tables may have been given a newer form,
+  // with other parameters.
   if (version <= kTableVersion || FindReal(symbol) == function) return symbol;
   if (IsSubmit(ClassOf(symbol))) {
     base::LogOnce("newer", std::string("the driver has a newer ") + NameOf(symbol) +

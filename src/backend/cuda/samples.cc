@@ -11,6 +11,9 @@
 #include "client/session.h"
 
 namespace mortar::cuda {
+
+constinit std::atomic<bool> events_wanted{true};
+
 namespace {
 
 constexpr int kPools = 32;      // chosen: contexts of one process that are sampled
@@ -27,20 +30,19 @@ struct Pool {
 };
 
 struct Sample {
-  CUcontext context;
-  CUevent begin, end;
-  predict::Kernel* kernel;
-  const client::Session* session;  // whose kernel it is
-  std::int64_t at_ns;
-  std::int64_t overhead_ns;  // host time that lies between the events and is not the kernel's
+  CUcontext context = nullptr;
+  CUevent begin = nullptr, end = nullptr;
+  predict::Kernel* kernel = nullptr;         // null: of no interest any more
+  const client::Session* session = nullptr;  // whose kernel it is
+  std::int64_t at_ns = 0;
+  std::int64_t overhead_ns = 0;  // host time that lies between the events and is not the kernel's
 };
 
 constinit std::mutex mutex;  // all below
 constinit Pool pools[kPools];
 constinit Sample samples[kMost] = {};
 constinit int count = 0;
-constinit std::atomic<int> pending{0};      // `count`, readable without the mutex
-constinit std::atomic<bool> ran_dry{true};  // some pool wants events
+constinit std::atomic<int> pending{0};  // `count`, readable without the mutex
 
 Pool* PoolOf(CUcontext context) {
   for (Pool& pool : pools) {
@@ -55,7 +57,7 @@ bool TakeTwo(CUcontext context, CUevent* begin, CUevent* end) {
   Pool* pool = PoolOf(context);
   if (pool == nullptr) return false;
   if (pool->count < 2) {
-    if (!ran_dry.exchange(true)) pool->wanted = std::min(pool->wanted * 2, kPoolSize);
+    if (!events_wanted.exchange(true)) pool->wanted = std::min(pool->wanted * 2, kPoolSize);
     return false;
   }
   *begin = pool->events[--pool->count];
@@ -87,10 +89,10 @@ void GiveBack(CUcontext context, CUevent begin, CUevent end) {
 
 // Off the submit path: the calling thread waits or has waited.
 void FillPool() {
-  if (!ran_dry.load(std::memory_order_relaxed)) return;
+  if (!events_wanted.load(std::memory_order_relaxed)) return;
   CUcontext context = CurrentContext();
   if (context == nullptr) return;
-  ran_dry.store(false, std::memory_order_relaxed);
+  events_wanted.store(false, std::memory_order_relaxed);
   int missing = 0;
   {
     const std::lock_guard lock(mutex);
@@ -150,7 +152,7 @@ std::int64_t Follow(Sample* sample) {
 }
 
 void Read(Sample sample, client::Lane* lane) {
-  const std::int64_t elapsed = BetweenNs(sample.begin, sample.end);
+  const std::int64_t elapsed = sample.kernel != nullptr ? BetweenNs(sample.begin, sample.end) : -1;
   std::int64_t began_ns = 0;
   if (elapsed >= 0 && lane->session().trace() != nullptr) {
     const std::lock_guard lock(mutex);
@@ -170,6 +172,12 @@ int TakeDone(const client::Session* session, Sample* done, int most) {
   int kept = 0;
   int taken = 0;
   for (int i = 0; i < count; ++i) {
+    // Nobody comes for what the client of a lost board left behind: only its events are of use.
+    if (samples[i].session->lost())
+      samples[i] = {.context = samples[i].context,
+                    .begin = samples[i].begin,
+                    .end = samples[i].end,
+                    .session = session};
     const bool ours = samples[i].session == session && taken < most;
     if (ours && Real<Symbol::cuEventQuery>()(samples[i].end) != CUDA_ERROR_NOT_READY) {
       done[taken++] = samples[i];
@@ -222,7 +230,7 @@ void SampledLaunch::Finish(CUresult status, client::Lane* lane, predict::Kernel*
 
 void CollectSamples(client::Lane* lane) noexcept {
   const bool any = pending.load(std::memory_order_relaxed) != 0;
-  if (!any && !ran_dry.load(std::memory_order_relaxed)) return;
+  if (!any && !events_wanted.load(std::memory_order_relaxed)) return;
   if (AnyCapture()) return;
   const RelaxedScope scope;
   FillPool();
@@ -271,7 +279,7 @@ void DropSamples(CUcontext context) noexcept {
       if (events[i] != nullptr) Real<Symbol::cuEventDestroy_v2>()(events[i]);
     }
   }
-  ran_dry.store(true, std::memory_order_relaxed);
+  events_wanted.store(true, std::memory_order_relaxed);
 }
 
 }  // namespace mortar::cuda

@@ -1,17 +1,24 @@
-// Launches whose device time is being read back: two events of ours around a sampled launch, looked at again
-// at waits.
+// Launches whose device time is being read back: two events of ours around a sampled launch, looked at
+// again at waits.
 //
 // Only sampled launches come here (predict/kernels.h: WantSample). Events come from pools that are filled at
 // waits, where the program has time. Nothing here touches a stream that is being captured, and nothing while
 // any capture is open.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
-#include "backend/cuda/api/types.h"
-#include "client/lane.h"
+#include "client/session.h"
+#include "cuda/api/types.h"
 
 namespace mortar::cuda {
+
+// Some pool wants events: until a wait has brought them, launches go unsampled.
+extern std::atomic<bool> events_wanted;
+inline bool CanSample(const client::Session& session) {
+  return session.times_all() || !events_wanted.load(std::memory_order_relaxed);
+}
 
 // One launch being sampled, from before its call to after it.
 class SampledLaunch {

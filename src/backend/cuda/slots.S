@@ -116,7 +116,7 @@ lazy:   /* w17: the index */
 
 #define MORTAR_CUDA_FORWARD(symbol, i)
 #define MORTAR_CUDA_HANDLED(symbol)
-#include "backend/cuda/generated/forwarders.def"
+#include "cuda/generated/forwarders.def"
 #undef MORTAR_CUDA_LAZY
 
         .data
@@ -126,7 +126,7 @@ lazy:   /* w17: the index */
         .type   mortar_cuda_slots, %object
 mortar_cuda_slots:
 #define MORTAR_CUDA_LAZY(i) .quad lazy_##i
-#include "backend/cuda/generated/forwarders.def"
+#include "cuda/generated/forwarders.def"
         .size   mortar_cuda_slots, .-mortar_cuda_slots
 
         .section .note.GNU-stack, "", %progbits

@@ -22,9 +22,9 @@ struct Caller {
   explicit operator bool() const { return lane != nullptr; }
 };
 
-// The calling thread as a submitter to `stream`; null where Mortar is not to act, and for streams being
-// captured.
-inline Caller FindCaller(CUstream stream, bool per_thread) noexcept {
+// The calling thread as a submitter to `stream`; null where Mortar is not to act, and for
+// streams being captured.
+[[gnu::always_inline]] inline Caller FindCaller(CUstream stream, bool per_thread) noexcept {
   if (!Active()) return {};
   stream = Explicit(stream, per_thread);
   if (AnyCapture() && IsCaptured(stream)) [[unlikely]]
@@ -53,8 +53,8 @@ struct ThreadActivity {
 };
 __attribute__((tls_model("initial-exec"))) extern constinit thread_local ThreadActivity thread_activity;
 
-// What occupies no device time is known to take the least that counts, so that it keeps no forecast from
-// being made.
+// What occupies no device time is known to take the least that counts, so that it keeps no forecast
+// from being made.
 inline void LearnAsEmpty(client::Lane* lane, predict::Kernel* kernel) {
   constexpr std::int64_t kLeastNs = 1;
   if (kernel != nullptr && kernel->duration_ns.load(std::memory_order_relaxed) == 0)
@@ -82,7 +82,7 @@ inline CUresult Submit(const Caller& caller, const Submission& submission, Call&
   thread_activity.last_submit = ticket.sequence;
   if (submission.waits) lane->EnterWait();
   CUresult status = CUDA_SUCCESS;
-  if (ticket.sample && submission.may_sample && !AnyCapture()) [[unlikely]] {
+  if (ticket.sample && submission.may_sample && !AnyCapture() && CanSample(lane->session())) [[unlikely]] {
     status = SubmitSampled(caller, submission.kernel, ticket.at_ns, call);
   } else {
     status = call();

@@ -82,7 +82,7 @@ constexpr bool kOrder = false;
         kRow, stream, [&]() -> std::size_t { return bytes; }, [&]() -> const void* { return host; },  \
         [&] { return Real<Symbol::symbol>() arguments; });                                            \
   }
-#include "backend/cuda/generated/transfers.def"
+#include "cuda/generated/transfers.def"
 #undef MORTAR_CUDA_TRANSFER
 
 }  // namespace mortar::cuda

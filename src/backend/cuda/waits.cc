@@ -32,16 +32,21 @@ CUresult SynchronizeStream(CUstream stream) noexcept {
       [&] { return Real<kSymbol>()(stream); });
 }
 
-// A program that asks again and again, with nothing submitted in between, learns of completion where no wait
-// shows.
+// A program that asks again and again, with nothing submitted in between, learns of completion where no
+// wait shows.
 CUresult Asked(CUresult status, const void* handle, CUstream stream) noexcept {
-  if (status != CUDA_ERROR_NOT_READY) return status;
+  if (status != CUDA_ERROR_NOT_READY && status != CUDA_SUCCESS) return status;
+  client::Lane* lane = FindWaiter(stream);
+  if (lane == nullptr) return status;
+  // Programs that never wait have their samples read here.
+  if (status == CUDA_SUCCESS) {
+    CollectSamples(lane);
+    return status;
+  }
   ThreadActivity& thread = thread_activity;
-  const bool again = thread.polled == handle && thread.polled_at == thread.last_submit;
+  if (thread.polled == handle && thread.polled_at == thread.last_submit) lane->OnInvisibleWait();
   thread.polled = handle;
   thread.polled_at = thread.last_submit;
-  if (!again) return status;
-  if (client::Lane* lane = FindWaiter(stream)) lane->OnInvisibleWait();
   return status;
 }
 

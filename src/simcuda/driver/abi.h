@@ -1,9 +1,9 @@
 // Structures of the driver's interface that only the simulated device looks into; the rest are in
-// backend/cuda/api/types.h. Layouts are asserted here, and compared with the headers by
+// cuda/api/types.h. Layouts are asserted here, and compared with the headers by
 // tools/cuda/simcuda_layout_check.cc where those are present.
 #pragma once
 
-#include "backend/cuda/api/types.h"
+#include "cuda/api/types.h"
 
 // NOLINTBEGIN(readability-identifier-naming): the interface's names
 struct CUDA_KERNEL_NODE_PARAMS_v1 {

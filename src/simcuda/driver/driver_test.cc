@@ -10,12 +10,12 @@
 #include <string>
 #include <vector>
 
-#include "backend/cuda/api/types.h"
+#include "cuda/api/types.h"
 #include "simcuda/driver/host_kernels.h"
 
 extern "C" std::uint64_t mortar_simcuda_refused(const char* name);
 #define MORTAR_CUDA_SYMBOL(symbol, class, parameters, arguments) extern "C" CUresult symbol parameters;
-#include "backend/cuda/generated/symbols.def"
+#include "cuda/generated/symbols.def"
 #undef MORTAR_CUDA_SYMBOL
 
 namespace mortar::simcuda {

@@ -2,13 +2,13 @@
 // declared as the interface has it, so that a definition that differs does not compile.
 #pragma once
 
-#include "backend/cuda/api/types.h"
+#include "cuda/api/types.h"
 
 #define MORTAR_SIMCUDA_EXPORT extern "C" __attribute__((visibility("default")))
 
 #define MORTAR_CUDA_SYMBOL(symbol, class, parameters, arguments) \
   extern "C" __attribute__((visibility("default"))) CUresult symbol parameters;
-#include "backend/cuda/generated/symbols.def"
+#include "cuda/generated/symbols.def"
 #undef MORTAR_CUDA_SYMBOL
 
 // Both forms of a function, as programs with the legacy default stream call it and as those with a default

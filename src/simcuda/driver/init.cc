@@ -7,8 +7,8 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "backend/cuda/api/symbols.h"
 #include "base/log.h"
+#include "cuda/api/symbols.h"
 #include "simcuda/driver/memory.h"
 #include "simcuda/driver/report.h"
 #include "simcuda/driver/world.h"
@@ -110,7 +110,7 @@ const Text* TextOf(CUresult result) {
       made->emplace(value, Text{name, value == 0 ? "no error" : words});
     };
 #define MORTAR_CUDA_RESULT(name, value) add(#name, value);
-#include "backend/cuda/generated/numbers.def"
+#include "cuda/generated/numbers.def"
 #undef MORTAR_CUDA_RESULT
     return made;
   }();

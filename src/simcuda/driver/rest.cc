@@ -7,10 +7,10 @@
 #include <cstdlib>
 #include <string>
 
-#include "backend/cuda/api/symbols.h"
-#include "backend/cuda/api/types.h"
 #include "base/log.h"
 #include "base/owner.h"
+#include "cuda/api/symbols.h"
+#include "cuda/api/types.h"
 #include "simcuda/driver/report.h"
 
 namespace mortar::simcuda {
@@ -57,7 +57,7 @@ void StartReport() {
 
 }  // namespace mortar::simcuda
 
-// The mark by which others know that this is no real driver (backend/cuda/api/device_name.h).
+// The mark by which others know that this is no real driver (cuda/api/device_name.h).
 extern "C" __attribute__((visibility("default"))) const int mortar_simulated_cuda;
 const int mortar_simulated_cuda = 1;
 
@@ -68,7 +68,7 @@ const int mortar_simulated_cuda = 1;
     ignore arguments;                                                                 \
     return mortar::simcuda::Refuse(mortar::cuda::Symbol::symbol);                     \
   }
-#include "backend/cuda/generated/symbols.def"
+#include "cuda/generated/symbols.def"
 #undef MORTAR_CUDA_SYMBOL
 
 // How often `name` was called and refused; of all functions, where it is null.

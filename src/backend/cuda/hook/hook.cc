@@ -1,9 +1,9 @@
 // A small preloaded library for programs that open the CUDA driver by its path, where LD_LIBRARY_PATH has no
 // say: what they look up in it is answered by Mortar's libcuda.so.1, which then uses that same driver.
 //
-// Any thread. A look-up of any other name costs a comparison of two letters. The driver's own look-ups, those
-// of libraries that come with it, and RTLD_NEXT are left alone. Not for programs that are linked with the
-// driver's path.
+// Any thread. A look-up of any other name costs a comparison of two letters. The driver's own look-ups,
+// those of libraries that come with it, and RTLD_NEXT are left alone. Not for programs that are linked with
+// the driver's path.
 #include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
@@ -30,7 +30,7 @@ constexpr const char* kNames[] = {
 #define MORTAR_CUDA_LAZY(index)
 #define MORTAR_CUDA_FORWARD(symbol, index)
 #define MORTAR_CUDA_HANDLED(symbol) #symbol,
-#include "backend/cuda/generated/forwarders.def"
+#include "cuda/generated/forwarders.def"
 };
 
 bool IsHandled(const char* name) {

@@ -195,7 +195,7 @@ CUresult Call(Arguments... arguments) {
 #define MOCK_EXPORT extern "C" __attribute__((visibility("default")))
 
 #define MORTAR_CUDA_SYMBOL(symbol, class, parameters, arguments) MOCK_EXPORT CUresult symbol parameters;
-#include "backend/cuda/generated/symbols.def"
+#include "cuda/generated/symbols.def"
 #undef MORTAR_CUDA_SYMBOL
 
 #define MORTAR_CUDA_SYMBOL(symbol, class, parameters, arguments)                                            \
@@ -203,7 +203,7 @@ CUresult Call(Arguments... arguments) {
     const auto call = [](auto... all) { return mortar::cuda::Call<mortar::cuda::Symbol::symbol>(all...); }; \
     return call arguments;                                                                                  \
   }
-#include "backend/cuda/generated/symbols.def"
+#include "cuda/generated/symbols.def"
 #undef MORTAR_CUDA_SYMBOL
 
 namespace mortar::cuda {
@@ -212,7 +212,7 @@ namespace {
 void* AddressOf(Symbol symbol) {
   static void* const kAddresses[] = {
 #define MORTAR_CUDA_SYMBOL(symbol, class, parameters, arguments) reinterpret_cast<void*>(&::symbol),
-#include "backend/cuda/generated/symbols.def"
+#include "cuda/generated/symbols.def"
 #undef MORTAR_CUDA_SYMBOL
   };
   return kAddresses[Index(symbol)];

@@ -12,9 +12,9 @@
 #include <cstring>
 #include <mutex>
 
-#include "backend/cuda/api/symbols.h"
-#include "backend/cuda/api/types.h"
 #include "base/hash.h"
+#include "cuda/api/symbols.h"
+#include "cuda/api/types.h"
 
 namespace mortar::cuda {
 

@@ -1,12 +1,12 @@
 // A CUDA driver whose functions return at once: what the shim adds to them is measured on it.
 #include <cstring>
 
-#include "backend/cuda/api/types.h"
+#include "cuda/api/types.h"
 
 #define STUB_EXPORT extern "C" __attribute__((visibility("default")))
 
 #define MORTAR_CUDA_SYMBOL(symbol, class, parameters, arguments) STUB_EXPORT CUresult symbol parameters;
-#include "backend/cuda/generated/symbols.def"
+#include "cuda/generated/symbols.def"
 #undef MORTAR_CUDA_SYMBOL
 
 namespace {

@@ -1,5 +1,5 @@
 // Every function of the driver that stub_driver.cc does not define: succeeds, and touches nothing.
-#include "backend/cuda/api/types.h"
+#include "cuda/api/types.h"
 
 #define MORTAR_CUDA_SYMBOL(symbol, class, parameters, arguments)                      \
   extern "C" __attribute__((visibility("default"), weak)) CUresult symbol parameters; \
@@ -8,5 +8,5 @@
     ignore arguments;                                                                 \
     return CUDA_SUCCESS;                                                              \
   }
-#include "backend/cuda/generated/symbols.def"
+#include "cuda/generated/symbols.def"
 #undef MORTAR_CUDA_SYMBOL

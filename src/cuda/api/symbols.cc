@@ -1,4 +1,4 @@
-#include "backend/cuda/api/symbols.h"
+#include "cuda/api/symbols.h"
 
 #include <algorithm>
 #include <array>
@@ -13,7 +13,7 @@ struct Row {
 };
 constexpr Row kRows[] = {
 #define MORTAR_CUDA_SYMBOL(symbol, class, parameters, arguments) {#symbol, Class::k##class},
-#include "backend/cuda/generated/symbols.def"
+#include "cuda/generated/symbols.def"
 #undef MORTAR_CUDA_SYMBOL
 };
 
@@ -27,7 +27,7 @@ struct Version {
 constexpr Version kVersions[] = {
 #define MORTAR_CUDA_VERSION(name, per_thread, since, symbol) \
   {#name, (per_thread) != 0, since, Symbol::symbol},
-#include "backend/cuda/generated/versions.def"
+#include "cuda/generated/versions.def"
 #undef MORTAR_CUDA_VERSION
 };
 

@@ -1,5 +1,5 @@
-// Where NVIDIA's driver, libcuda.so.1, lies on this machine, when the name itself may be answered by Mortar's
-// own.
+// Where NVIDIA's driver, libcuda.so.1, lies on this machine, when the name itself may be answered
+// by Mortar's own.
 //
 // Any thread; reads the environment and the dynamic linker's cache, opens no library.
 #pragma once
@@ -14,8 +14,8 @@ namespace mortar::cuda {
 // cache, the usual folders. `own`: the path of Mortar's, left out whatever other names it has.
 std::vector<std::string> DriverCandidates(const std::string& own);
 
-// Paths of libcuda.so.1 for this machine in a cache of the dynamic linker, as its bytes are; empty where it
-// is damaged.
+// Paths of libcuda.so.1 for this machine in a cache of the dynamic linker, as its bytes are; empty where
+// it is damaged.
 std::vector<std::string> ReadLinkerCache(const char* bytes, std::size_t size);
 
 }  // namespace mortar::cuda

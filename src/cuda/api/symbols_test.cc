@@ -1,11 +1,11 @@
-#include "backend/cuda/api/symbols.h"
+#include "cuda/api/symbols.h"
 
 #include <gtest/gtest.h>
 
 #include <map>
 #include <string>
 
-#include "backend/cuda/api/types.h"
+#include "cuda/api/types.h"
 
 namespace mortar::cuda {
 namespace {

@@ -13,7 +13,7 @@ namespace mortar::cuda {
 enum class Symbol : int {
 // NOLINTBEGIN(readability-identifier-naming): the interface's names
 #define MORTAR_CUDA_SYMBOL(symbol, class, parameters, arguments) symbol,
-#include "backend/cuda/generated/symbols.def"
+#include "cuda/generated/symbols.def"
 #undef MORTAR_CUDA_SYMBOL
   // NOLINTEND(readability-identifier-naming)
   kEnd,
@@ -44,9 +44,9 @@ Class ClassOf(Symbol symbol);
 // kEnd: not known.
 Symbol FindSymbol(std::string_view name);
 
-// The symbol that a driver of CUDA `version` (as 12000) or later answers for `name`: its newest form that is
-// not newer than `version`; the per-thread default stream's where asked for and where there is one. kEnd:
-// none.
+// The symbol that a driver of CUDA `version` (as 12000) or later answers for `name`: its newest form
+// that is not newer than `version`; the per-thread default stream's where asked for and where there is
+// one. kEnd: none.
 Symbol SymbolFor(std::string_view name, int version, bool per_thread);
 // The version since which `symbol` is known to cuGetProcAddress.
 int VersionOf(Symbol symbol);

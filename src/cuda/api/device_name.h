@@ -3,12 +3,12 @@
 
 #include <string>
 
-#include "backend/cuda/api/types.h"
+#include "cuda/api/types.h"
 
 namespace mortar::cuda {
 
-// A driver that exports this symbol is a simulation: its boards and profiles are its own.
-inline constexpr char kMarkOfSimulation[] = "mortar_simulated_cuda";
+// A driver that exports this symbol is a simulation (src/simcuda): its boards and profiles are its own.
+inline constexpr char kMarkOfSimulation[] = "mortar_simcuda_register";
 
 struct DeviceFacts {
   std::string pci_bus_id{};  // as cuDeviceGetPCIBusId writes it; empty: not known
@@ -18,8 +18,8 @@ struct DeviceFacts {
   bool simulated = false;
 };
 
-// PCI address in lower case; else, and for the parts of a device that is cut up (MIG), the UUID; else model
-// and place.
+// PCI address in lower case; else, and for the parts of a device that is cut up (MIG), the UUID; else
+// model and place.
 std::string BoardName(const DeviceFacts& facts);
 
 }  // namespace mortar::cuda

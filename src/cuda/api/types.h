@@ -2,8 +2,8 @@
 // that neither needs a toolkit to build; everything else passes as void*. The layouts are the interface's
 // (asserted below, and compared with the headers by tools/cuda/layout_check.cc where those are present).
 //
-// Names are the interface's own, outside any namespace, since exported functions use them. Not for files that
-// include cuda.h.
+// Names are the interface's own, outside any namespace, since exported functions use them. Not for files
+// that include cuda.h.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@
 
 // NOLINTBEGIN(readability-identifier-naming): the interface's names
 #define MORTAR_CUDA_HANDLE(name) using name = struct name##_opaque*;
-#include "backend/cuda/generated/handles.def"
+#include "cuda/generated/handles.def"
 #undef MORTAR_CUDA_HANDLE
 
 using CUdevice = int;
@@ -21,12 +21,12 @@ using CUhostFn = void (*)(void* data);
 
 enum CUresult : int {
 #define MORTAR_CUDA_RESULT(name, value) name = (value),
-#include "backend/cuda/generated/numbers.def"
+#include "cuda/generated/numbers.def"
 #undef MORTAR_CUDA_RESULT
 };
 enum CUdevice_attribute : int {
 #define MORTAR_CUDA_ATTRIBUTE(name, value) name = (value),
-#include "backend/cuda/generated/numbers.def"
+#include "cuda/generated/numbers.def"
 #undef MORTAR_CUDA_ATTRIBUTE
 };
 

@@ -1,5 +1,5 @@
 // The linker's own search cannot be asked: under the name libcuda.so.1 it answers us.
-#include "backend/cuda/api/find_driver.h"
+#include "cuda/api/find_driver.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -1,4 +1,4 @@
-#include "backend/cuda/api/find_driver.h"
+#include "cuda/api/find_driver.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>

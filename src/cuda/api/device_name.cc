@@ -1,4 +1,4 @@
-#include "backend/cuda/api/device_name.h"
+#include "cuda/api/device_name.h"
 
 #include <algorithm>
 #include <cstdio>
