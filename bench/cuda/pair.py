@@ -1,8 +1,9 @@
 """Measures what sharing the simulated CUDA device does to a holder and what it gives a filler; see pair.sh.
 
 Two unmodified programs (bench/cuda/workload): a holder whose requests are 60 kernels of 5 to 200 us, the host at work for 20
-to 150 us after each, blocking after every kernel or asynchronous with one wait a request; a filler that launches kernels of
-5 to 400 us ahead, without end. Every repetition runs the holder alone, the filler alone, and both under each policy, so
+to 150 us after each and away for 2 ms after each request, blocking after every kernel or asynchronous with one wait a
+request; a filler that launches kernels of 5 to 400 us ahead, without end (without the 2 ms its long kernels would fit nowhere,
+and with them nothing behind them). Every repetition runs the holder alone, the filler alone, and both under each policy, so
 that every figure is a ratio of neighbours in time; the order turns. The device is simulated in wall-clock time, in each of
 its modes: sliced (contexts take turns of 2 ms, --switch-us between two) and merged (as under MPS; every kernel fills the
 device). Nothing is said about any real device.

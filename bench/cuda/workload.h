@@ -20,6 +20,7 @@ struct Options {
   Role role = Role::kHolder;
   Mode mode = Mode::kBlocking;
   int kernels = 60;          // in a request, or in a filler's iteration, which ends with a wait
+  int rest_us = 2000;        // holder: after each request, before the next comes
   int depth = 1000;          // filler: launches ahead of the device, at most
   int requests = 0;          // 0: until `seconds` are over or SIGTERM
   double seconds = 0;        // 0: no limit

@@ -18,6 +18,7 @@ constexpr char kHelp[] =
                               each; filler: iterations of kernels of 5 to 400 us, launched ahead    (holder)
   --mode blocking|async       holder: wait after each kernel, or once a request                     (blocking)
   --kernels N                 in a request, or in an iteration                                      (60)
+  --rest-us N                 holder: from one request's end to the next                            (2000)
   --depth N                   filler: launches ahead of the device, at most                         (1000)
   --requests N --seconds S    when to end; SIGTERM also ends it                                     (no end)
   --warm-up N                 requests or iterations before measuring                               (2)
@@ -56,11 +57,9 @@ bool ReadOption(std::string_view name, std::string_view value, Options* options)
     const struct {
       const char* name;
       int* value;
-    } numbers[] = {{"--kernels", &options->kernels},
-                   {"--depth", &options->depth},
-                   {"--requests", &options->requests},
-                   {"--warm-up", &options->warm_up},
-                   {"--switch-us", &options->switch_us}};
+    } numbers[] = {{"--kernels", &options->kernels}, {"--rest-us", &options->rest_us},
+                   {"--depth", &options->depth},     {"--requests", &options->requests},
+                   {"--warm-up", &options->warm_up}, {"--switch-us", &options->switch_us}};
     for (const auto& number : numbers) {
       if (name == number.name) return ToInt(value, number.value);
     }

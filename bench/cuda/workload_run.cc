@@ -152,7 +152,8 @@ Status Program::Request(std::int64_t* last_wait_ns) {
     if (is_last) *last_wait_ns = now;
     const std::int64_t kernel_ns =
         std::int64_t{Lengths(options_.role)[static_cast<std::size_t>(step.kernel)]} * 1000;
-    ThinkUntil(now + step.gap_ns + (is_blocking || is_last ? 0 : kernel_ns));
+    const std::int64_t rest_ns = is_last ? std::int64_t{options_.rest_us} * 1000 : step.gap_ns;
+    ThinkUntil(now + rest_ns + (is_blocking || is_last ? 0 : kernel_ns));
   }
   return {};
 }
