@@ -26,6 +26,7 @@ std::string ToJson(const Options& options, const Measured& measured) {
   json += std::string(", \"mode\": \"") + (options.mode == Mode::kBlocking ? "blocking" : "async") + "\"";
   json += ", \"correct\": true, \"start_ns\": " + number(measured.start_ns);
   json += ", \"end_ns\": " + number(measured.end_ns) + ", \"kernels\": " + number(measured.kernels);
+  json += ", \"device\": \"" + measured.device + "\", \"device_ns\": " + number(measured.device_ns);
   AppendList("latency_ns", measured.latency_ns, number, &json);
   AppendList("request_start_ns", measured.request_start_ns, number, &json);
   AppendList(

@@ -24,6 +24,9 @@ struct Options {
   int depth = 1000;          // filler: launches ahead of the device, at most
   int requests = 0;          // 0: until `seconds` are over or SIGTERM
   double seconds = 0;        // 0: no limit
+  double rate = 0;           // holder: requests a second, at random; their times count from when they come
+  int check = 0;             // 1: kernels count themselves on the simulated device too
+  int wait = 0;              // 1: once ready, begin when a line comes on stdin
   int warm_up = 2;           // requests or iterations before anything is measured
   unsigned seed = 1;         // which kernel and which gap comes when, the same in every request
   std::string write_device;  // write the description of a simulated device for both roles there, and end
@@ -50,6 +53,8 @@ std::string PtxText(Role role);
 
 struct Measured {
   std::int64_t start_ns = 0, end_ns = 0, kernels = 0;
+  std::int64_t device_ns = 0;  // of the kernels, as their names say
+  std::string device;
   std::vector<std::int64_t> request_start_ns;
   std::vector<std::int64_t> latency_ns;  // holder: from the start to its last wait
   std::vector<std::pair<std::int64_t, std::int64_t>>

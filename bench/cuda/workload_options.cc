@@ -23,6 +23,9 @@ constexpr char kHelp[] =
   --requests N --seconds S    when to end; SIGTERM also ends it                                     (no end)
   --warm-up N                 requests or iterations before measuring                               (2)
   --seed N                    which kernel comes when, and the gaps                                 (1)
+  --rate R                    holder: R requests a second, at random                                (one after another)
+  --check 1                   kernels count themselves on the simulated device too
+  --wait 1                    once ready, begin when a line comes on stdin
   --ready-file FILE           made when measuring begins
   --write-device FILE [--device-mode sliced|merged|fifo] [--switch-us N]
                               write the description of a simulated device for both roles, and end   (sliced 20)
@@ -42,9 +45,10 @@ bool ReadOption(std::string_view name, std::string_view value, Options* options)
     options->mode = value == "blocking" ? Mode::kBlocking : Mode::kAsync;
   } else if (name == "--device-mode" && (value == "sliced" || value == "merged" || value == "fifo")) {
     options->device_mode = value;
-  } else if (name == "--seconds") {
-    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), options->seconds);
-    return error == std::errc() && end == value.data() + value.size() && options->seconds >= 0;
+  } else if (name == "--seconds" || name == "--rate") {
+    double& number = name == "--rate" ? options->rate : options->seconds;
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+    return error == std::errc() && end == value.data() + value.size() && number >= 0;
   } else if (name == "--write-device") {
     options->write_device = value;
   } else if (name == "--ready-file") {
@@ -57,7 +61,8 @@ bool ReadOption(std::string_view name, std::string_view value, Options* options)
     const struct {
       const char* name;
       int* value;
-    } numbers[] = {{"--kernels", &options->kernels}, {"--rest-us", &options->rest_us},
+    } numbers[] = {{"--kernels", &options->kernels}, {"--check", &options->check},
+                   {"--wait", &options->wait},       {"--rest-us", &options->rest_us},
                    {"--depth", &options->depth},     {"--requests", &options->requests},
                    {"--warm-up", &options->warm_up}, {"--switch-us", &options->switch_us}};
     for (const auto& number : numbers) {
