@@ -26,6 +26,7 @@ constexpr char kHelp[] =
   --rate R                    holder: R requests a second, at random                                (one after another)
   --check 1                   kernels count themselves on the simulated device too
   --wait 1                    once ready, begin when a line comes on stdin
+  --pulse-file FILE           eight bytes, shared: when the program launched last (CLOCK_MONOTONIC, ns)
   --ready-file FILE           made when measuring begins
   --write-device FILE [--device-mode sliced|merged|fifo] [--switch-us N]
                               write the description of a simulated device for both roles, and end   (sliced 20)
@@ -51,6 +52,8 @@ bool ReadOption(std::string_view name, std::string_view value, Options* options)
     return error == std::errc() && end == value.data() + value.size() && number >= 0;
   } else if (name == "--write-device") {
     options->write_device = value;
+  } else if (name == "--pulse-file") {
+    options->pulse_file = value;
   } else if (name == "--ready-file") {
     options->ready_file = value;
   } else if (name == "--seed") {

@@ -1,5 +1,6 @@
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -48,6 +49,7 @@ class Program {
   explicit Program(const Options& options) : options_(options), steps_(Steps(options)) {}
 
   Status Prepare();
+  Status OpenPulse();
   Status Check();
   std::string DeviceName();
   Status Holder(Measured* measured, int requests, bool at_random);
@@ -64,6 +66,7 @@ class Program {
     const CUresult error = driver_.launch(kernels_[static_cast<std::size_t>(kernel)], 1, 1, 1, 1, 1, 1, 0,
                                           stream_, arguments, nullptr);
     ++launched_;
+    if (pulse_ != nullptr) __atomic_store_n(pulse_, MonotonicNs(), __ATOMIC_RELAXED);
     return error == CUDA_SUCCESS ? Status() : Fail("cuLaunchKernel", error);
   }
   Status Finish() {
@@ -93,7 +96,27 @@ class Program {
   std::vector<CUfunction> kernels_;
   std::vector<CUevent> events_;
   std::int64_t launched_ = 0;
+  std::int64_t* pulse_ = nullptr;
 };
+
+// What each kernel does besides taking time, where the simulated device is to compute it too.
+void CountOnHost(const void* const* arguments, const unsigned*, const unsigned*) {
+  ++**static_cast<unsigned* const*>(arguments[0]);
+}
+
+Status Program::OpenPulse() {
+  if (options_.pulse_file.empty()) return {};
+  const int file = open(options_.pulse_file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  void* mapped = MAP_FAILED;
+  if (file >= 0 && ftruncate(file, sizeof *pulse_) == 0)
+    mapped = mmap(nullptr, sizeof *pulse_, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  if (file >= 0) close(file);
+  if (mapped == MAP_FAILED)
+    return base::Error{base::Code::kSystem,
+                       "cannot share " + options_.pulse_file + "; choose another folder"};
+  pulse_ = static_cast<std::int64_t*>(mapped);
+  return {};
+}
 
 Status Program::Prepare() {
   driver_.library = dlopen("libcuda.so.1", RTLD_NOW);
@@ -141,11 +164,6 @@ std::string Program::DeviceName() {
   char name[128] = "?";
   driver_.Find<CUresult(char*, int, CUdevice)>("cuDeviceGetName")(name, sizeof name, 0);
   return name;
-}
-
-// What each kernel does besides taking time, where the simulated device is to compute it too.
-void CountOnHost(const void* const* arguments, const unsigned*, const unsigned*) {
-  ++**static_cast<unsigned* const*>(arguments[0]);
 }
 
 // Every kernel has counted itself; on the simulated device only where it was told to.
@@ -245,6 +263,7 @@ base::Result<Measured> Run(const Options& options) {
   std::signal(SIGTERM, Stop);
   Program program(options);
   if (auto status = program.Prepare(); !status) return status.error();
+  if (auto status = program.OpenPulse(); !status) return status.error();
   const auto run = [&](Measured* measured, int count, bool at_random) {
     return options.role == Role::kHolder ? program.Holder(measured, count, at_random)
                                          : program.Filler(measured, count);
