@@ -1,7 +1,6 @@
 """What bench/gpu runs on and how: the driver's place, Mortar's environment, programs alone and together, MPS. Standard
 library alone."""
 
-import glob
 import json
 import os
 import shutil
@@ -210,7 +209,3 @@ def commit():
                               check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-
-
-def programs(pattern):
-    return sorted(glob.glob(pattern))

@@ -1,6 +1,7 @@
 """The parts of bench/gpu/run.sh: each a function (machine, options) → {"rows": [...], "skipped": [...]}; under nine minutes
 each. Standard library alone."""
 
+import json
 import os
 import subprocess
 import sys
@@ -70,7 +71,9 @@ def switch_cost(machine, _):
         if done.returncode != 0:
             skipped.append(f"calibrate: {last_line(done.stderr)}")
             continue
-        rows.append({"mps": with_mps, "answer": last_line(done.stdout)[:400]})
+        answer = json.loads(done.stdout)
+        for device in answer if isinstance(answer, list) else answer.get("devices", [answer]):
+            rows.append({"mps": with_mps, **device})
     return {"rows": rows, "skipped": skipped}
 
 
