@@ -95,6 +95,7 @@ class LanePredictor {
   int TakeChangedLadder();
   std::uint32_t period_submits() const { return book_.period(); }
   std::int64_t period_ns() const { return period_ns_; }
+  std::uint32_t periods_begun() const { return laps_; }
   // Recording run (mortar profile record): gaps go to the kernels' offline means.
   void set_recording(bool on) { recording_ = on; }
 
