@@ -90,7 +90,7 @@ def watch(survivor):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="cuda-faults.sh", description=__doc__,
+    parser = argparse.ArgumentParser(prog="faults.sh --cuda", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default="build/release", help=argparse.SUPPRESS)
     parser.add_argument("--kills", type=int, default=1000, metavar="N")
@@ -99,7 +99,8 @@ def main():
     options = parser.parse_args()
     chance = random.Random(options.seed)
     directory = tempfile.mkdtemp(prefix="mortar-faults-", dir="/dev/shm")
-    device = os.path.join(directory, ".device.toml")
+    os.makedirs(os.path.join(directory, "description"))
+    device = os.path.join(directory, "description", "device.toml")
     build = os.path.abspath(options.build)
     subprocess.run([os.path.join(build, "bin", "cuda_workload"), "--write-device", device, "--device-mode", "merged"],
                    check=True)

@@ -47,11 +47,11 @@ class Runner(emulated_runs.Runner):
 
     def yardstick(self, holder, filler, blocking, seconds=5):
         """The filler's work a second, against alone, that perfect knowledge would give it: whole gaps for a holder that
-        blocks, slack for one that does not."""
+        blocks, slack for one that does not. Without jitter: these programs think for the same time in every request."""
         device = ["--device", "sliced", "--slice", "2ms", "--switch-cost", f"{self.switch_us}us"] \
             if self.mode == "sliced" else ["--device", "fifo"]
         command = [self.mortar, "sim", "--holder", holder, "--filler", filler, "--policy", "share", "--for",
-                   f"{seconds}s", "--json"] + device
+                   f"{seconds}s", "--no-jitter", "--json"] + device
         done = subprocess.run(command, stdout=subprocess.PIPE, check=False, text=True)
         if done.returncode != 0:
             raise RunError(f"{' '.join(command)} ended with {done.returncode}")

@@ -13,11 +13,11 @@ if [[ $build_first && -z ${MORTAR_BUILD:-} ]]; then
   mkdir -p "$build"
   generator=()
   ! command -v ninja > /dev/null || generator=(-G Ninja)
-  cmake -S "$root" -B "$build" "${generator[@]}" -DCMAKE_BUILD_TYPE=Release -DMORTAR_TESTS=OFF -DMORTAR_EXAMPLES=OFF \
+  cmake -S "$root" -B "$build" "${generator[@]}" -DCMAKE_BUILD_TYPE=Release -DMORTAR_EXAMPLES=OFF \
     > "$build/configure.log" 2>&1 || { cat "$build/configure.log" >&2 && exit 1; }
   targets=(mortar-cuda mortar-cuda-hook cuda_workload gpu_board gpu_launch_cost)
   # What needs libraries that a CUDA machine may not have.
-  for optional in mortar mortar-simcuda; do
+  for optional in mortar mortar-simcuda cuda_conformance; do
     ! cmake --build "$build" --target help | grep -qE "(^|[. ])$optional(:|\$| )" || targets+=("$optional")
   done
   cmake --build "$build" -j "$(nproc)" --target "${targets[@]}" > "$build/build.log" 2>&1 ||

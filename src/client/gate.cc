@@ -7,6 +7,7 @@
 #include "board/fill_word.h"
 #include "policy/lanes.h"
 #include "policy/policy.h"
+#include "policy/rule.h"
 
 #if defined(__x86_64__)
 #include <x86intrin.h>
@@ -138,6 +139,10 @@ Admission Gate::Admit(Watch* watch, LaneWriter* lane, std::int64_t length_ns,
       admission.at_ns = now;
       admission.until_ns = verdict.until_ns;
       admission.held_ns = now - since;
+      for (int i = 0; admission.fill && i < view_.count; ++i) {
+        const std::int64_t busy = policy::BusyUntil(view_.peers[static_cast<std::size_t>(i)], now);
+        admission.behind_ns = std::max(admission.behind_ns, busy - now);
+      }
       in_flight_until->store(std::max(verdict.until_ns, now), std::memory_order_relaxed);
       return admission;
     }

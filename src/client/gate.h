@@ -16,10 +16,11 @@
 namespace mortar::client {
 
 struct Admission {
-  std::int64_t at_ns = 0;     // board time of the admission
-  std::int64_t until_ns = 0;  // when the submit will have run, as predicted
-  std::int64_t held_ns = 0;   // time spent at the gate
-  bool fill = false;          // admitted while a higher client was active
+  std::int64_t at_ns = 0;      // board time of the admission
+  std::int64_t until_ns = 0;   // when the submit will have run, as predicted
+  std::int64_t held_ns = 0;    // time spent at the gate
+  std::int64_t behind_ns = 0;  // how long the device has others' work in front of it, as predicted
+  bool fill = false;           // admitted while a higher client was active
   std::uint32_t claims_lost = 0;
   policy::Reason held_for = policy::Reason::kNobodyAbove;  // of the first refusal
 };

@@ -104,6 +104,7 @@ TEST_F(GateTest, FitsTheGapAndClaimsIt) {
   const Admission admission = Admit(144 * kUs);
   EXPECT_TRUE(admission.fill);
   EXPECT_EQ(admission.at_ns, kStart);
+  EXPECT_EQ(admission.behind_ns, 0);
   EXPECT_EQ(Claimed().slot, own.index());
   EXPECT_EQ(Claimed().until_ns, kStart + 144 * kUs);  // a multiple of 64 ns
 }
@@ -114,6 +115,7 @@ TEST_F(GateTest, FillStartsBehindTheHoldersKernel) {
   EXPECT_TRUE(admission.fill);
   EXPECT_EQ(admission.at_ns, kStart) << "submitted now, runs later: the device is a queue";
   EXPECT_EQ(admission.until_ns, kStart + 244 * kUs);
+  EXPECT_EQ(admission.behind_ns, 100 * kUs);
 }
 
 TEST_F(GateTest, ExactlyTheGapFitsOneMoreNanosecondDoesNot) {

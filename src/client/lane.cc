@@ -91,6 +91,7 @@ Ticket Lane::Submit(const Launch& launch) {
       const std::int64_t fill =
           board::UnpackFill(board.header().fill_until.load(std::memory_order_acquire)).until_ns;
       submission.fill_until_ns = policy::CheckedClaim(fill, ticket.at_ns);
+      ticket.behind = submission.fill_until_ns > ticket.at_ns;
     }
   }
   submission.now_ns = ticket.at_ns;
@@ -134,6 +135,7 @@ Ticket Lane::Submit(const Launch& launch) {
     pending_.gated_ns += static_cast<std::uint64_t>(admission.held_ns);
   }
   *filled = admission.fill;
+  ticket->behind = admission.behind_ns > 0;
   if (admission.fill) {
     ++pending_.fills;
     pending_.fill_ns += static_cast<std::uint64_t>(length);

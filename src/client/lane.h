@@ -35,6 +35,7 @@ struct Ticket {
   std::uint64_t sequence = 0;  // of this submit on its lane; 0: nothing is tracked
   std::int64_t at_ns = 0;      // board time
   bool sample = false;         // read this launch's device time back
+  bool behind = false;         // others' work is in front of it on the device, as predicted
   bool fill = false;           // passed the gate: flush it, so that it runs when it was admitted
 };
 

@@ -2,6 +2,7 @@
 #include "backend/cuda/samples.h"
 
 #include "backend/cuda/test_world.h"
+#include "board/fill_word.h"
 #include "client/client.h"
 
 namespace mortar::cuda {
@@ -112,6 +113,31 @@ TEST_F(SamplesTest, AContextTakesItsEventsWithIt) {
   const int asked = mock.CallsOf(Symbol::cuEventElapsedTime);
   mortar_cuStreamSynchronize(stream);
   EXPECT_EQ(mock.CallsOf(Symbol::cuEventElapsedTime), asked) << "dead events are not touched";
+}
+
+TEST_F(SamplesTest, AKnownKernelIsNotTimedBehindOthersWork) {
+  CUfunction known = MakeFunction("shared");
+  client::FakePeer other(Directory(), kMockDevice, "other", 9);
+  ASSERT_TRUE(other.joined());
+  Launch(known, stream);
+  mortar_cuStreamSynchronize(stream);
+  const int before = mock.CallsOf(Symbol::cuEventRecord);
+  const auto claim = [&](std::int64_t for_ns) {
+    board.header().fill_until.store(board::PackFill({other.index(), 1, board.NowNs() + for_ns}));
+  };
+  claim(90'000'000'000);  // longer than a claim counts: absent
+  Launch(known, stream);
+  mortar_cuStreamSynchronize(stream);
+  const int undisturbed = mock.CallsOf(Symbol::cuEventRecord);
+  EXPECT_GT(undisturbed, before) << "often at first";
+  for (int i = 0; i < 5; ++i) {
+    claim(50'000'000);
+    Launch(known, stream);
+  }
+  EXPECT_EQ(mock.CallsOf(Symbol::cuEventRecord), undisturbed);
+  board.header().fill_until.store(0);
+  Launch(known, stream);
+  EXPECT_GT(mock.CallsOf(Symbol::cuEventRecord), undisturbed) << "made up for";
 }
 
 TEST_F(SamplesTest, RareOnceAKernelIsKnown) {

@@ -50,8 +50,18 @@ struct ThreadActivity {
   std::uint64_t last_submit = 0;
   const void* polled = nullptr;
   std::uint64_t polled_at = 0;
+  std::uint32_t disturbed = 0;  // launches that were not timed because others' work was in front of them
 };
 __attribute__((tls_model("initial-exec"))) extern constinit thread_local ThreadActivity thread_activity;
+
+// Events tell when a stream got to a launch and when it was done: what it waited for others' work in between
+// would count as its own. So a kernel that is known is timed elsewhere; but for a few, lest one that is never
+// alone keep an old duration for ever.
+inline bool IsDisturbed(const client::Ticket& ticket, const predict::Kernel* kernel) {
+  constexpr std::uint32_t kOneOf = 1024;  // chosen
+  return ticket.behind && kernel != nullptr && kernel->duration_ns.load(std::memory_order_relaxed) != 0 &&
+         ++thread_activity.disturbed % kOneOf != 0;
+}
 
 // What occupies no device time is known to take the least that counts, so that it keeps no forecast
 // from being made.
@@ -82,7 +92,8 @@ inline CUresult Submit(const Caller& caller, const Submission& submission, Call&
   thread_activity.last_submit = ticket.sequence;
   if (submission.waits) lane->EnterWait();
   CUresult status = CUDA_SUCCESS;
-  if (ticket.sample && submission.may_sample && !AnyCapture() && CanSample(lane->session())) [[unlikely]] {
+  if (ticket.sample && submission.may_sample && !AnyCapture() && CanSample(lane->session()) &&
+      (lane->session().times_all() || !IsDisturbed(ticket, submission.kernel))) [[unlikely]] {
     status = SubmitSampled(caller, submission.kernel, ticket.at_ns, call);
   } else {
     status = call();
