@@ -191,6 +191,12 @@ std::string AnswerJson(const plan::Space& space, const PlanRequest& request, con
   json["simulated"] = Simulated(space.table());
   json["strategy"] = plan::StrategyName(request.strategy);
   json["exhaustive"] = answer.plan.exhaustive;
+  if (answer.plan.feasible && request.query.problem != Problem::kTrain && request.query.rate > 0) {
+    // What `mortar sim --plan` runs.
+    json["rate"] = request.query.rate;
+    json["t_in_ms"] = answer.plan.sample.t_in;
+    if (std::isfinite(answer.plan.sample.t_bg)) json["t_background_ms"] = answer.plan.sample.t_bg;
+  }
   json["profiling_seconds"] = answer.profiling_s;
   if (answer.plan.feasible && answer.plan.outcome.energy_mj < plan::kNoLimit) {
     json["energy_mj"] = answer.plan.outcome.energy_mj;

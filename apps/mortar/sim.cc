@@ -26,7 +26,7 @@ namespace {
 struct SimRequest {
   SimText text;
   std::vector<std::string> holders, fillers, policies;
-  std::string holder, filler, policy = "fill", scenario;
+  std::string holder, filler, policy = "fill", scenario, plan;
   std::string page, perfetto;
   unsigned threads = 0;
   bool json = false, csv = false, all = false;
@@ -158,7 +158,23 @@ int RunMix(const SimRequest& request) {
   return status.ok() ? kDone : Refuse(status.error());
 }
 
+int RunPlan(const SimRequest& request) {
+  const auto choices = ReadSimOptions(request.text);
+  if (!choices) return Refuse(choices.error());
+  std::ifstream file(request.plan, std::ios::binary);
+  if (!file)
+    return Refuse({base::Code::kNotFound, "read the plan " + request.plan + ": it cannot be opened"});
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const auto work = sim::ReadPlanned(text, request.plan);
+  if (!work) return Refuse(work.error());
+  const sim::PairOptions& options = (*choices)[0].options;
+  const sim::PlannedReport report = sim::RunPlanned(*work, options.for_ns, options.seed);
+  Print(request.json ? PlannedJson(report) : PlannedText(report));
+  return kDone;
+}
+
 int Simulate(const SimRequest& request) {
+  if (!request.plan.empty()) return RunPlan(request);
   if (!request.scenario.empty()) return RunMix(request);
   if (request.holder.empty() || request.filler.empty()) {
     return Refuse(
@@ -199,6 +215,8 @@ void AddSim(CLI::App& app, Invocation& invocation) {
   command->add_option("--policy", request->policy, "A policy, several separated by commas, or all");
   command->add_option("--scenario", request->scenario, "Any number of programs, written down in TOML")
       ->type_name("FILE");
+  command->add_option("--plan", request->plan, "What `mortar plan --json` printed: run it, and with fill")
+      ->type_name("FILE");
   AddSimOptions(*command, &request->text);
   command->add_flag("--json", request->json, "JSON on stdout");
   command->add_flag("--csv", request->csv, "CSV on stdout");
@@ -211,7 +229,8 @@ void AddSim(CLI::App& app, Invocation& invocation) {
       "Examples:\n"
       "  mortar sim --holder bert.json.gz --filler resnet.json.gz --arrivals poisson:20/s --for 60s\n"
       "  mortar sim --holder bert.json.gz --filler resnet.json.gz --policy all --html report.html\n"
-      "  mortar sim --scenario mix.toml");
+      "  mortar sim --scenario mix.toml\n"
+      "  mortar sim --plan plan.json --for 60s");
   AddMatrix(*command, invocation);
   command->require_subcommand(0, 1);
   command->callback([&invocation, request, command] {

@@ -121,6 +121,40 @@ std::string TotalsText(const std::vector<sim::Row>& rows) {
          "alone.\n";
 }
 
+std::string PlannedJson(const sim::PlannedReport& report) {
+  ordered_json json{{"rate", report.work.rate},
+                    {"batch", report.work.batch},
+                    {"tau", report.work.tau},
+                    {"planned_latency_ms", Number(report.work.latency_ms)}};
+  for (const auto& [name, share] : {std::pair{"plan", report.plan}, std::pair{"fill", report.fill}}) {
+    json[name] = {{"batches", share.batches},
+                  {"background_per_s", Number(share.background_per_s)},
+                  {"latency_p50_ms", Number(share.p50_ms)},
+                  {"latency_p99_ms", Number(share.p99_ms)},
+                  {"latency_max_ms", Number(share.max_ms)},
+                  {"device_busy", Number(share.device_busy)}};
+  }
+  json["added_per_s"] = Number(report.fill.background_per_s - report.plan.background_per_s);
+  return json.dump() + "\n";
+}
+
+std::string PlannedText(const sim::PlannedReport& report) {
+  std::vector<std::vector<std::string>> table{
+      {"", "BACKGROUND/S", "LATENCY P50", "P99", "MAX", "DEVICE BUSY", "BATCHES"}};
+  for (const auto& [name, share] : {std::pair{"plan", report.plan}, std::pair{"with fill", report.fill}}) {
+    table.push_back({name, Cell(share.background_per_s), fmt::format("{:.2f} ms", share.p50_ms),
+                     fmt::format("{:.2f} ms", share.p99_ms), fmt::format("{:.2f} ms", share.max_ms),
+                     FormatPercent(share.device_busy), std::to_string(share.batches)});
+  }
+  return fmt::format(
+             "{:.4g} requests/s in batches of {}, then {} of the background; planned latency {:.2f} ms\n\n",
+             report.work.rate, report.work.batch, report.work.tau, report.work.latency_ms) +
+         FormatTable(table, {1, 2, 3, 4, 5, 6}) +
+         fmt::format("\nfill adds {:.3f} of the background a second\n",
+                     report.fill.background_per_s - report.plan.background_per_s) +
+         kNotValidated + "\n";
+}
+
 std::string ScenarioJson(const sim::Scenario& scenario, const sim::ScenarioResult& result) {
   ordered_json json{
       {"policy", sim::PolicyName(scenario.policy)},

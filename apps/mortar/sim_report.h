@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sim/matrix.h"
+#include "sim/planned.h"
 #include "sim/scenario.h"
 
 namespace mortar::cli {
@@ -21,6 +22,8 @@ std::string CsvHeader();
 std::string CsvLine(const sim::Row& row, const std::string& bound);
 std::string RowTable(const std::vector<sim::Row>& rows);
 std::string TotalsText(const std::vector<sim::Row>& rows);
+std::string PlannedJson(const sim::PlannedReport& report);
+std::string PlannedText(const sim::PlannedReport& report);
 std::string ScenarioJson(const sim::Scenario& scenario, const sim::ScenarioResult& result);
 std::string ScenarioText(const sim::Scenario& scenario, const sim::ScenarioResult& result);
 // Everything about one pair, for people.

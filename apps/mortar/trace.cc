@@ -18,6 +18,7 @@
 #include "mortar/trace_report.h"
 #include "policy/view.h"
 #include "sim/compile.h"
+#include "sim/found.h"
 #include "trace/chrome_trace.h"
 #include "trace/output_file.h"
 #include "trace/spool.h"
@@ -179,10 +180,13 @@ void AddTrace(CLI::App& app, Invocation& invocation) {
     invocation.action = [&invocation, options] { return RecordTrace(*options, invocation.program); };
   });
   AddTraceImport(*trace, invocation);
-  AddTraceShow(*trace, invocation, [](const trace::Recording& recording) -> std::optional<double> {
-    const auto report = sim::Replay(recording);
-    if (!report) return std::nullopt;
-    return report->span_error;
+  AddTraceShow(*trace, invocation, [](const trace::Recording& recording) {
+    SoloReport solo;
+    if (const auto report = sim::Replay(recording); report.ok()) solo.span_error = report->span_error;
+    if (const sim::FoundRequests found = sim::FindRequests(recording); found.requests > 0) {
+      solo.steps_found = static_cast<double>(found.right) / static_cast<double>(found.requests);
+    }
+    return solo;
   });
 }
 

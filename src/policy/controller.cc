@@ -10,6 +10,10 @@ constexpr double kForgetAt = 2000;  // chosen: requests after which old ones cou
 constexpr double kMinControls = 8;  // chosen: fewer say nothing
 constexpr double kRaise = 0.04;     // chosen: caution rises ten times as fast as it falls
 constexpr double kLower = 0.004;
+// Chosen: a request of a second without harm says more than one of a millisecond. One step each so much of
+// it.
+constexpr double kStepNs = 10e6;
+constexpr double kMostSteps = 40;
 constexpr int kRecent = 20;
 
 }  // namespace
@@ -90,7 +94,8 @@ void Controller::OnRequest(std::int64_t request_ns, std::int64_t harm_ns, bool c
   const double aim = limit_ * kAim;
   exhausted_ = window_harm * scale_ > aim * window_base;
   const double recent = recent_base > 0 ? recent_harm * scale_ / recent_base : 0;
-  caution_ = std::clamp(caution_ + (recent > 0.7 * aim ? kRaise : -kLower), 0.0, 0.95);
+  const double steps = std::clamp(request / kStepNs, 1.0, kMostSteps);
+  caution_ = std::clamp(caution_ + (recent > 0.7 * aim ? kRaise : -kLower * steps), 0.0, 0.95);
 }
 
 }  // namespace mortar::policy

@@ -20,7 +20,8 @@ struct MeasuredSlowdown {
 class Controller {
  public:
   static constexpr int kWindow = 100;            // requests over which the limit is kept
-  static constexpr double kControlShare = 0.02;  // design: about 2 % of requests run with fills withheld
+  // Design: about 2 % of requests run with fills withheld. Each control takes two, see RequestTracker.
+  static constexpr double kControlShare = 0.01;
   static constexpr double kAim = 0.8;  // chosen: share of the limit aimed at; the rest absorbs surprise
 
   explicit Controller(double limit = 0.02) : limit_(limit) {}

@@ -27,6 +27,15 @@ TEST(ControllerTest, NoHarmMakesItBold) {
   EXPECT_EQ(controller.caution(), 0.0);
 }
 
+TEST(ControllerTest, LongRequestsWithoutHarmMakeItBoldSooner) {
+  Controller controller(0.02);
+  // Caution 0.3 falls by 0.004 for each 10 ms: after 8 requests of 100 ms it is gone.
+  for (int i = 0; i < 7; ++i) controller.OnRequest(100'000'000, 0, false);
+  EXPECT_NEAR(controller.caution(), 0.02, 1e-9);
+  controller.OnRequest(100'000'000, 0, false);
+  EXPECT_EQ(controller.caution(), 0.0);
+}
+
 TEST(ControllerTest, WindowKeepsTheLimitWhateverTheFillsWouldDo) {
   // Fills cost 4 % when offered at all; the window mean must stay at or under the limit.
   Controller controller(0.01);
@@ -48,7 +57,7 @@ TEST(ControllerTest, WindowKeepsTheLimitWhateverTheFillsWouldDo) {
 TEST(ControllerTest, MeasurementAboveTheModelScalesIt) {
   Controller controller(0.02);
   base::Random random(2);
-  for (int i = 0; i < 1000; ++i) {
+  for (int i = 0; i < 2000; ++i) {
     const bool control = controller.NextIsControl(random.Uniform());
     const double noise = 1 + 0.002 * (random.Uniform() - 0.5);
     // The model sees 0.5 %, the truth is 3 %.
@@ -67,7 +76,7 @@ TEST(ControllerTest, MeasurementAboveTheModelScalesIt) {
 TEST(ControllerTest, MeasurementBelowTheModelScalesItDown) {
   Controller controller(0.02);
   base::Random random(3);
-  for (int i = 0; i < 1000; ++i) {
+  for (int i = 0; i < 2000; ++i) {
     const bool control = controller.NextIsControl(random.Uniform());
     const double request = 1e6 * (1 + 0.002 * (random.Uniform() - 0.5));
     // The model sees 1.6 %, the truth is none.

@@ -8,15 +8,18 @@
 namespace mortar::predict {
 namespace {
 
-constexpr std::int64_t kGuessNs = 100'000;           // chosen: length of a kernel of which nothing is known
-constexpr std::int64_t kSeveralForNs = 100'000'000;  // chosen: a second stream counts as active that long
-constexpr std::uint32_t kLearnAlways = 16;           // repetitions after which a step is seasoned
-constexpr std::uint64_t kLongSegment = 512;          // submits
-constexpr std::int64_t kMarginNs = 50'000;           // chosen: at full caution, beside a quarter of the gap
-constexpr std::uint64_t kHorizon = 1024;             // chosen: submits looked ahead where no wait comes
+constexpr std::int64_t kGuessNs = 100'000;       // chosen: length of a kernel of which nothing is known
+constexpr std::uint32_t kLearnAlways = 16;       // repetitions after which a step is seasoned
+constexpr std::uint64_t kLongSegment = 512;      // submits
+constexpr std::int64_t kMarginNs = 50'000;       // chosen: at full caution, beside a quarter of the gap
+constexpr std::uint64_t kHorizon = 1024;         // chosen: submits looked ahead where no wait comes
 constexpr std::uint64_t kChunk = 64;             // of them learned at a time, so that no submit takes long
 constexpr std::uint32_t kChainLeast = 16;        // chosen: shorter chains say little about pauses
 constexpr std::int64_t kLongestPauseNs = 5'000;  // chosen
+constexpr std::uint8_t kDurationsWanted = 3;     // chosen: samples of a position's own duration
+constexpr std::int64_t kDurationShare = 4;       // chosen: a further sample counts a quarter
+constexpr std::int64_t kDurationSpread = 16;     // chosen: a fill is charged a sixteenth more
+constexpr std::uint64_t kWayBackEvery = 16;      // chosen: a way back takes no wait to be seen
 constexpr std::uint64_t kBoundaryEvery = 256;    // submits without a wait after which a period is looked for
 
 }  // namespace
@@ -31,10 +34,17 @@ std::int64_t LanePredictor::Margin(std::int64_t gap_ns) const {
 Forecast LanePredictor::OnSubmit(const Submission& s) {
   const std::int64_t now = s.now_ns;
   const bool waited = returned_ != 0;
-  const std::uint64_t id = s.kernel != nullptr ? s.kernel->id : 1;
   Entry& e = entry(++sequence_);
-  e.place = book_.Advance((id << 1 | (waited ? 1U : 0U)) | (std::uint64_t{1} << 63));
-  const std::int64_t known = s.kernel != nullptr ? s.kernel->duration_ns.load(std::memory_order_relaxed) : 0;
+  const bool changed = s.stream != stream_ && stream_ != 0;
+  e.place = book_.Advance(SymbolOf(s.kernel, changed, waited));
+  stream_ = s.stream;
+  ordered_ = s.ordered;
+  std::int64_t known = s.kernel != nullptr ? s.kernel->duration_ns.load(std::memory_order_relaxed) : 0;
+  wants_duration_ = false;
+  if (known != 0 && e.place.position != nullptr && s.kernel->split.load(std::memory_order_relaxed)) {
+    wants_duration_ = e.place.position->durations < kDurationsWanted;
+    if (e.place.position->duration_ns != 0) known = e.place.position->duration_ns;
+  }
   e.duration = static_cast<std::uint32_t>(std::min<std::int64_t>(known != 0 ? known : kGuessNs, UINT32_MAX));
   unknown_in_flight_ = known == 0 || (unknown_in_flight_ && !waited);
   e.submitted = now;
@@ -45,19 +55,14 @@ Forecast LanePredictor::OnSubmit(const Submission& s) {
   disturbed_ = std::max({disturbed_ + pause_ns_, earliest, s.fill_until_ns}) + e.duration;
   ahead_ += e.duration;
   e.undisturbed = undisturbed_;
-  e.disturbed = disturbed_;
+  e.fills = static_cast<std::uint32_t>(std::clamp<std::int64_t>(disturbed_ - undisturbed_, 0, UINT32_MAX));
+  e.shift = static_cast<std::uint32_t>(shift_);
   e.wait = 0;
   if (waited) {
     waits_[sequence_ % kLog] = {returned_, wait_base_, wait_depth_};
     e.wait = static_cast<std::uint16_t>(sequence_ % kLog + 1);
   }
   e.kernel = s.kernel;
-
-  if (s.stream != stream_) {
-    if (stream_ != 0) several_until_ = now + kSeveralForNs;
-    stream_ = s.stream;
-  }
-  several_streams_ = !s.ordered || now < several_until_;
 
   const bool starts = book_.AtStart();
   if (starts) OnPeriodStart(now);
@@ -67,12 +72,48 @@ Forecast LanePredictor::OnSubmit(const Submission& s) {
   returned_ = 0;
   if (sequence_ - segment_ >= kHorizon + kChunk) [[unlikely]]
     LearnUnwaited();
-  if ((waited || sequence_ % kBoundaryEvery == 0) && book_.Unsettled() && book_.Search()) {
+  const bool boundary = waited || sequence_ % kBoundaryEvery == 0;
+  if (!boundary && sequence_ % kWayBackEvery == 0 && book_.Lost()) [[unlikely]]
+    book_.FindWayBack();
+  if (boundary && book_.Unsettled() && book_.Search()) {
+    placed_from_ = sequence_ + 1;
     // Whatever may still be learned from: gaps and slack.
     for (std::uint64_t i = std::min({learned_gaps_, segment_, sequence_}); i <= sequence_; ++i)
       entry(i).place.position = nullptr;
   }
   return AfterSubmit(e, s);
+}
+
+void LanePredictor::OnSampled(const Kernel& kernel, std::int64_t submitted, std::int64_t device_ns) {
+  if (!kernel.split.load(std::memory_order_relaxed) || sequence_ == 0) return;
+  // The log ascends by the instant of submit.
+  std::uint64_t low = sequence_ >= kLog ? sequence_ - kLog + 1 : 1;
+  std::uint64_t high = sequence_;
+  while (low < high) {
+    const std::uint64_t middle = (low + high) / 2;
+    if (entry(middle).submitted < submitted) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  if (low < placed_from_) return;
+  const Entry& e = entry(low);
+  Step* step = e.place.position;
+  if (e.submitted != submitted || e.kernel != &kernel || step == nullptr) return;
+  const std::int64_t old = step->durations == 0 ? device_ns : std::int64_t{step->duration_ns};
+  step->duration_ns = static_cast<std::uint32_t>(
+      std::clamp<std::int64_t>(old + (device_ns - old) / kDurationShare, 1, UINT32_MAX));
+  if (step->durations < UINT8_MAX) ++step->durations;
+}
+
+std::int64_t LanePredictor::LengthOf(const Kernel& kernel) const {
+  const std::int64_t length = kernel.length_ns.load(std::memory_order_relaxed);
+  if (!kernel.split.load(std::memory_order_relaxed)) return length;
+  const Step* next = book_.Next();
+  if (next == nullptr || next->duration_ns == 0 || next->key >> 2 != SymbolOf(&kernel, false, false) >> 2)
+    return length;
+  return next->duration_ns + next->duration_ns / kDurationSpread;
 }
 
 void LanePredictor::OnPeriodStart(std::int64_t now) {
@@ -103,12 +144,12 @@ Forecast LanePredictor::AfterSubmit(const Entry& e, const Submission& s) {
   forecast.ladder = step->ladder;
   std::int64_t base = s.now_ns;
   if (step->waits && step->depth < sequence_ && step->depth < kLog) {
-    base = std::max(base, entry(sequence_ - step->depth).disturbed);
+    base = std::max(base, Disturbed(entry(sequence_ - step->depth)));
   }
   const std::int64_t margin = Margin(step->gap_ns);
   forecast.next_submit_ns = base + std::max<std::int64_t>(0, step->gap_ns - margin);
   if (step != e.place.position || !SlackUsable(*step)) return forecast;
-  std::int64_t latest = e.undisturbed + step->slack_ns;
+  std::int64_t latest = Undisturbed(e) + step->slack_ns;
   if (const Step* next = book_.Next();
       step->waits && step->depth == 0 && next != nullptr && next->slack_ready()) {
     // The last submit before a wait for it: what starts behind it cannot delay that wait, only the next one.
@@ -128,24 +169,27 @@ Forecast LanePredictor::OnWaitReturn(std::int64_t now, std::uint64_t covered) {
     return AfterWait(now);
   }
   const Entry& last = entry(covered);
-  const std::int64_t undisturbed_end = std::max(wait_enter_, last.undisturbed);
-  const std::int64_t disturbed_end = std::max(wait_enter_, last.disturbed);
+  const std::int64_t last_disturbed = Disturbed(last);
+  const std::int64_t undisturbed_end = std::max(wait_enter_, Undisturbed(last));
+  const std::int64_t disturbed_end = std::max(wait_enter_, last_disturbed);
   last_harm_ = std::clamp<std::int64_t>(now - undisturbed_end, 0,
                                         std::max<std::int64_t>(0, disturbed_end - undisturbed_end));
   returned_ = now;
-  wait_base_ = std::max(entry(sequence_).submitted, last.undisturbed);
+  wait_base_ = std::max(entry(sequence_).submitted, Undisturbed(last));
   wait_depth_ = static_cast<std::uint32_t>(sequence_ - covered);
 
   LearnPause(last, now);
-  Learn(undisturbed_end, !unknown_in_flight_);
+  // Streams that overlap make the model late; the wait knows better.
+  Learn(std::min(undisturbed_end, now), !unknown_in_flight_);
   if (covered == sequence_) {
     undisturbed_ = std::min(undisturbed_, now);
     disturbed_ = std::min(disturbed_, now);
     unknown_in_flight_ = false;
-  } else if (now > disturbed_end || wait_enter_ < last.disturbed) {
+  } else if (now > disturbed_end || wait_enter_ < last_disturbed) {
     // The wait ended when the device did: what is still on it moves along with the error.
     undisturbed_ += now - disturbed_end;
     disturbed_ += now - disturbed_end;
+    shift_ += static_cast<std::uint64_t>(now - disturbed_end);
   }
   segment_ = sequence_ + 1;
   ahead_ = 0;
@@ -174,7 +218,7 @@ Forecast LanePredictor::AfterWait(std::int64_t now) {
 
 std::int64_t LanePredictor::Silence(const Entry& e, const Entry& next) const {
   const std::int64_t began =
-      next.wait != 0 ? waits_[next.wait - 1].returned : std::max(e.submitted, e.disturbed);
+      next.wait != 0 ? waits_[next.wait - 1].returned : std::max(e.submitted, Disturbed(e));
   return next.submitted - began;
 }
 
@@ -202,7 +246,7 @@ void LanePredictor::LearnGap(std::uint64_t sequence) {
     step->ladder = GapLadders::ClassOf(waited ? step->gap_after_wait_ns : step->gap_ns, waited);
   }
   if (recording_ && e.kernel != nullptr) {
-    kernels_.AddRecordedGap(*e.kernel, next.submitted - std::max(e.submitted, e.undisturbed));
+    kernels_.AddRecordedGap(*e.kernel, next.submitted - std::max(e.submitted, Undisturbed(e)));
   }
 }
 
@@ -247,7 +291,7 @@ void LanePredictor::Learn(std::int64_t wait_end, bool with_slack) {
     const Step* step = e.place.position;
     const bool seasoned = step != nullptr && step->slack.count() > kLearnAlways;
     if (!seasoned || ((i ^ phase) & mask) == 0) {
-      LearnSlack(e, std::max<std::int64_t>(0, wait_end - e.undisturbed - after));
+      LearnSlack(e, std::max<std::int64_t>(0, wait_end - Undisturbed(e) - after));
     }
     after += e.duration + pause_ns_;
   }
@@ -266,16 +310,17 @@ void LanePredictor::LearnUnwaited() {
     const Step* step = e.place.position;
     const bool seasoned = step != nullptr && step->slack.count() > kLearnAlways;
     if (unknown_in_flight_ || (seasoned && ((segment_ ^ phase) & 3) != 0)) continue;
-    LearnSlack(e, std::max<std::int64_t>(0, wait_end - e.undisturbed - after));
+    LearnSlack(e, std::max<std::int64_t>(0, wait_end - Undisturbed(e) - after));
   }
 }
 
 // The wait returned when the device was done with a long chain of kernels, and nothing came in between: what
 // the model missed is the pauses between them.
 void LanePredictor::LearnPause(const Entry& last, std::int64_t now) {
-  if (last.chain < kChainLeast || now <= wait_enter_ || last.undisturbed != last.disturbed) return;
-  if (unknown_in_flight_ || (last.disturbed <= wait_enter_ && now - wait_enter_ < kLongestPauseNs)) return;
-  const std::int64_t missed = (now - last.disturbed) * 256 / last.chain;
+  const std::int64_t end = Disturbed(last);
+  if (last.chain < kChainLeast || now <= wait_enter_ || last.fills != 0) return;
+  if (unknown_in_flight_ || (end <= wait_enter_ && now - wait_enter_ < kLongestPauseNs)) return;
+  const std::int64_t missed = (now - end) * 256 / last.chain;
   const std::int64_t learned = std::int64_t{pause_256_} + missed / 4;
   pause_256_ = static_cast<std::uint32_t>(std::clamp<std::int64_t>(learned, 0, kLongestPauseNs * 256));
   pause_ns_ = pause_256_ / 256;

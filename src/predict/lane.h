@@ -55,6 +55,15 @@ class LanePredictor {
   Forecast OnSubmit(const Submission& submission);
   std::uint64_t last_sequence() const { return sequence_; }
 
+  // The device time of a launch submitted at `submitted_ns`. Where durations of one identity prove bimodal,
+  // the position tells them apart (a matrix product's inner dimension shows in no launch shape).
+  void OnSampled(const Kernel& kernel, std::int64_t submitted_ns, std::int64_t device_ns);
+  // The submit just made is at a position whose own duration is wanted: sample it.
+  bool WantsDuration() const { return wants_duration_; }
+  // What a submit of `kernel` would be charged now: its length, or its position's duration where that is
+  // known.
+  std::int64_t LengthOf(const Kernel& kernel) const;
+
   void OnWaitEnter(std::int64_t now_ns) { wait_enter_ = now_ns; }
   // The wait returned; it covered submits up to `covered` (kNothing: none of this lane's).
   static constexpr std::uint64_t kNothing = 0;
@@ -71,6 +80,8 @@ class LanePredictor {
   // PlanNext and set_caution how the next ones are to run. `valid` false: none did.
   RequestTracker::Ended TakeEnded() { return std::exchange(ended_, {}); }
   bool has_ended() const { return ended_.valid; }
+  // The program marks where its request begins or ends; may end one (has_ended).
+  void OnMark(bool begins, std::int64_t now_ns) { ended_ = requests_.OnMark(begins, now_ns); }
   void PlanNext(bool control) { requests_.PlanNext(control); }
   // 0: offer what is foretold (medians, no margin) … 1: offer nothing. See policy::Controller::caution.
   void set_caution(double caution) {
@@ -84,6 +95,7 @@ class LanePredictor {
   int TakeChangedLadder();
   std::uint32_t period_submits() const { return book_.period(); }
   std::int64_t period_ns() const { return period_ns_; }
+  std::uint32_t periods_begun() const { return laps_; }
   // Recording run (mortar profile record): gaps go to the kernels' offline means.
   void set_recording(bool on) { recording_ = on; }
 
@@ -91,7 +103,8 @@ class LanePredictor {
   struct alignas(64) Entry {  // one cache line
     std::int64_t submitted = 0;
     std::int64_t undisturbed = 0;  // H after it
-    std::int64_t disturbed = 0;    // D after it
+    std::uint32_t fills = 0;       // D after it, minus H
+    std::uint32_t shift = 0;       // of shift_, when it was submitted
     Kernel* kernel = nullptr;
     StepBook::Place place;
     std::uint32_t duration = 0;  // nanoseconds; 4.29 s at most
@@ -106,6 +119,11 @@ class LanePredictor {
   };
   static constexpr std::uint64_t kLog = 4096;
   Entry& entry(std::uint64_t sequence) { return log_[sequence % kLog]; }
+  // H and D after a submit, with what waits since then have shown of the models' error.
+  std::int64_t Undisturbed(const Entry& e) const {
+    return e.undisturbed + static_cast<std::int32_t>(static_cast<std::uint32_t>(shift_) - e.shift);
+  }
+  std::int64_t Disturbed(const Entry& e) const { return Undisturbed(e) + e.fills; }
 
   void OnPeriodStart(std::int64_t now_ns);
   Forecast AfterSubmit(const Entry& now, const Submission& submission);
@@ -118,9 +136,13 @@ class LanePredictor {
   std::int64_t Silence(const Entry& e, const Entry& next) const;
   void LearnGap(std::uint64_t sequence);
   void LearnSlack(Entry& e, std::int64_t slack_ns);
-  bool SlackUsable(const Step& step) const {
-    return slack_allowed_ && !several_streams_ && step.slack_ready();
+  // What a submit is in the pattern: its kernel, whether the thread changed streams before it, and waited.
+  static std::uint64_t SymbolOf(const Kernel* kernel, bool changed, bool waited) {
+    const std::uint64_t id = kernel != nullptr ? kernel->id : 1;
+    return id << 2 | (changed ? StepBook::kPositionsOnly : 0U) | (waited ? 1U : 0U) |
+           (std::uint64_t{1} << 63);
   }
+  bool SlackUsable(const Step& step) const { return slack_allowed_ && ordered_ && step.slack_ready(); }
   std::int64_t Margin(std::int64_t gap_ns) const;
 
   KernelTable& kernels_;
@@ -136,10 +158,12 @@ class LanePredictor {
 
   std::uint64_t sequence_ = 0;      // of the newest submit; the first is 1
   std::uint64_t segment_ = 1;       // first submit since the last wait returned
+  std::uint64_t placed_from_ = 1;   // positions of submits before this one are gone
   std::uint64_t learned_gaps_ = 1;  // gaps after submits below this are learned
   std::int64_t ahead_ = 0;          // device time submitted from segment_ on
   std::int64_t undisturbed_ = 0;    // H
   std::int64_t disturbed_ = 0;      // D
+  std::uint64_t shift_ = 0;         // sum of what both models were put right by
   std::int64_t pause_ns_ = 0;       // what the device takes between two kernels, learned
   std::uint32_t pause_256_ = 0;     // the same times 256
   std::uint32_t chain_ = 0;
@@ -149,14 +173,14 @@ class LanePredictor {
   std::int64_t wait_base_ = 0;
   std::uint32_t wait_depth_ = 0;
   std::uint64_t stream_ = 0;
-  std::int64_t several_until_ = 0;
   std::int64_t period_began_ = 0;
   std::int64_t period_ns_ = 0;
   Recent periods_;
   std::uint32_t laps_ = 0;
   std::uint32_t changed_ladders_ = 0;  // bitmap
-  bool several_streams_ = false;
+  bool ordered_ = true;                // the newest submit's queue
   bool unknown_in_flight_ = false;
+  bool wants_duration_ = false;  // of the newest submit's position
   bool slack_allowed_ = true;
   bool recording_ = false;
 };

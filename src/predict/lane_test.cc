@@ -169,6 +169,24 @@ TEST_F(LaneTest, SecondStreamTakesTheSlackAwayAndLeavesTheGap) {
   EXPECT_NE(f.next_submit_ns, 0);
 }
 
+TEST_F(LaneTest, StreamsUsedTheSameWayInEachRequestKeepTheSlack) {
+  Kernel* k = Make(7, 185);
+  Forecast f;
+  for (int request = 0; request < 60; ++request) {
+    for (std::uint64_t stream : {1U, 2U, 1U}) {
+      f = lane_.OnSubmit({.kernel = k, .now_ns = now_, .stream = stream});
+      device_ = std::max(device_, now_) + 185 * kUs;
+      if (request == 59 && stream == 2) {
+        // The wait begins and returns 600 us later; the third kernel, 185 us, is still to be submitted.
+        EXPECT_EQ(f.latest_free_ns, now_ + (600 - 185) * kUs);
+      }
+      now_ += 300 * kUs;
+    }
+    Wait();
+    now_ += 2000 * kUs;
+  }
+}
+
 TEST_F(LaneTest, InvisibleWaitsTakeTheSlackAway) {
   Kernel* k = Make(7, 185);
   for (int i = 0; i < 100; ++i) {
@@ -198,6 +216,49 @@ TEST_F(LaneTest, PipelinedProgramGapsStartFromWhatItsWaitCovers) {
   }
   // The wait after the next submit covers its predecessor, which ends one kernel before the device is idle.
   EXPECT_NEAR(static_cast<double>(f.busy_until_ns - f.next_submit_ns), 190e3, 1e3);
+}
+
+TEST_F(LaneTest, PositionsTellBimodalDurationsApart) {
+  // One identity, launched twice a request behind another kernel: 40 us, then 160 us.
+  Kernel* first = Make(5, 20);
+  Kernel* k = kernels_.FindOrAdd(7, "k7");
+  for (int i = 0; i < 24; ++i) kernels_.AddSample(*k, i % 2 == 0 ? 40 * kUs : 160 * kUs, false);
+  ASSERT_TRUE(k->split);
+  Forecast f;
+  for (int request = 0; request < 60; ++request) {
+    for (const std::int64_t device : {20 * kUs, 40 * kUs, 160 * kUs}) {
+      const std::int64_t at = now_;
+      f = lane_.OnSubmit({.kernel = device == 20 * kUs ? first : k, .now_ns = now_, .stream = 1});
+      const bool wanted = lane_.WantsDuration();
+      lane_.OnWaitEnter(now_);
+      now_ += device;
+      lane_.OnWaitReturn(now_, lane_.last_sequence());
+      if (wanted) lane_.OnSampled(*k, at, device);
+      if (request == 59) {
+        EXPECT_EQ(f.busy_until_ns, at + device);
+      }
+      now_ += (device == 160 * kUs ? 700 : 100) * kUs;
+    }
+  }
+  lane_.OnSubmit({.kernel = first, .now_ns = now_, .stream = 1});
+  lane_.OnWaitEnter(now_);
+  lane_.OnWaitReturn(now_ + 20 * kUs, lane_.last_sequence());
+  // The next one is the short one: charged a sixteenth more than what it takes.
+  EXPECT_EQ(lane_.LengthOf(*k), 42'500);
+  EXPECT_FALSE(lane_.WantsDuration());
+}
+
+TEST_F(LaneTest, SamplesOfOtherLanesAndOldOnesAreNotMistaken) {
+  Kernel* k = Make(7, 185);
+  k->split = true;
+  for (int i = 0; i < 40; ++i) {
+    Submit(k);
+    Wait();
+    now_ += 500 * kUs;
+  }
+  lane_.OnSampled(*k, now_ - 100 * kUs, 900 * kUs);  // no submit of this lane
+  lane_.OnSampled(*Make(8, 10), now_ - 685 * kUs, 900 * kUs);
+  EXPECT_EQ(lane_.LengthOf(*k), 185 * kUs);
 }
 
 TEST_F(LaneTest, OfflineMeansDriveFikit) {

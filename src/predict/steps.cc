@@ -1,8 +1,15 @@
 #include "predict/steps.h"
 
+#include <algorithm>
+
 #include "base/hash.h"
 
 namespace mortar::predict {
+namespace {
+
+constexpr std::uint64_t kMostCompared = 256;  // chosen: submits looked back at for a way back
+
+}  // namespace
 
 StepBook::StepBook() : contexts_(new Step[kContexts]) {}
 
@@ -40,8 +47,9 @@ StepBook::Place StepBook::Advance(std::uint64_t symbol) {
     ++since_failure_;
     finder_.Push(symbol);
   }
-  place.context = Context(base::Mix(last_[0] + 3 * last_[1] + 7 * last_[2]) | 1);
-  place.single = Context(base::Mix(symbol) | 1);
+  const auto plain = [&](std::size_t i) { return last_[i] & ~kPositionsOnly; };
+  place.context = Context(base::Mix(plain(0) + 3 * plain(1) + 7 * plain(2)) | 1);
+  place.single = Context(base::Mix(plain(2)) | 1);
   return place;
 }
 
@@ -79,16 +87,24 @@ void StepBook::Lock(std::uint32_t period) {
 
 bool StepBook::FindWayBack() {
   if (lost_ < 3) return false;
+  // Of the places that the last three submits lead to, the one that most of those before lead to as well.
+  const auto known = static_cast<std::uint32_t>(std::min<std::uint64_t>(finder_.pushed(), kMostCompared));
+  std::uint32_t best = 0;
+  std::uint32_t longest = 0;
   for (std::uint32_t i = 0; i < period_; ++i) {
     const auto key = [&](std::uint32_t back) { return steps_[(i + 4 * period_ - back) % period_].key; };
-    if (period_ < 3 ? key(0) == last_[2] : key(0) == last_[2] && key(1) == last_[1] && key(2) == last_[0]) {
-      position_ = (i + 1) % period_;
-      synced_ = true;
-      matched_ = 0;
-      return true;
-    }
+    if (key(0) != last_[2] || (period_ >= 3 && (key(1) != last_[1] || key(2) != last_[0]))) continue;
+    std::uint32_t length = 1;
+    while (length < known && length < period_ && key(length) == finder_.Symbol(length)) ++length;
+    if (length <= longest) continue;
+    longest = length;
+    best = i;
   }
-  return false;
+  if (longest == 0) return false;
+  position_ = (best + 1) % period_;
+  synced_ = true;
+  matched_ = 0;
+  return true;
 }
 
 void StepBook::ChooseStart() {

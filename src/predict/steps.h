@@ -23,8 +23,10 @@ struct alignas(64) Step {
   std::uint32_t depth = 0;             // the wait that follows leaves this many submits uncovered
   std::uint32_t learned = 0;           // gaps seen
   std::uint32_t slack_learned = 0;
-  bool waits = false;  // a wait follows
+  std::uint32_t duration_ns = 0;  // device time here, of a kernel whose durations are bimodal; 0: not known
+  bool waits = false;             // a wait follows
   std::uint8_t ladder = 0;
+  std::uint8_t durations = 0;  // samples behind duration_ns, up to 255
   // Only where something is learned.
   Recent gap;
   Recent gap_after_wait;
@@ -50,13 +52,19 @@ class StepBook {
       return single != nullptr && single->ready() ? single : nullptr;
     }
   };
-  // The thread submitted `symbol` (never 0). Constant time.
+  // This bit of a symbol tells positions apart; contexts, which see less, do without it.
+  static constexpr std::uint64_t kPositionsOnly = 2;
+  // The thread submitted `symbol` (never 0 nor that bit alone). Constant time.
   Place Advance(std::uint64_t symbol);
   // Looks for a period, for the way back into the known one, or for a longer one that explains where it
   // failed. To be called after an Advance while Unsettled(), best at the first submit after a wait: what is
   // rare there tells the true period from repeats inside it. A microsecond or two.
   // Returns true if positions given out earlier are gone.
   bool Search();
+  // A period is known, and where in it the thread is not.
+  bool Lost() const { return !synced_ && period_ != 0; }
+  // Looks for the place in the period that the last submits lead to. Microseconds. REQUIRES: Lost().
+  bool FindWayBack();
   bool Unsettled() const { return !synced_ || (failures_ > 0 && matched_ < kSettled); }
 
   // The position that comes next; null where none is known.
@@ -74,7 +82,6 @@ class StepBook {
   static constexpr std::uint64_t kSettled =
       16384;  // chosen: submits without a failure; then no history is kept
   void Lock(std::uint32_t period);
-  bool FindWayBack();
   Step* Context(std::uint64_t key);
 
   PeriodFinder finder_;

@@ -11,7 +11,7 @@ namespace {
 void Play(StepBook& book, std::string_view text, int times) {
   for (int i = 0; i < times; ++i) {
     for (const char c : text) {
-      book.Advance(static_cast<std::uint64_t>(c));
+      book.Advance(static_cast<std::uint64_t>(c) << 2);
       if (c < 'a' && book.Unsettled()) book.Search();
     }
   }

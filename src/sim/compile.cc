@@ -90,7 +90,7 @@ Ns FirstSubmit(const trace::Recording& r) {
 
 base::Result<ProgramPtr> CompileHosted(const trace::Recording& r, const CompileOptions& options) {
   auto program = std::make_shared<Program>(Frame(r));
-  const std::vector<OpTiming> timing = MeasureTiming(r, options.median_latencies);
+  const std::vector<OpTiming> timing = MeasureTiming(r, options.median_latencies, /*repeated=*/true);
   LapBuilder builder(r, options, timing, program.get());
   SetJitter(r, &builder, program.get());
   const auto requests = static_cast<trace::Index>(r.requests.size());
@@ -153,7 +153,7 @@ base::Result<ReplayReport> Replay(const trace::Recording& recording, bool median
   if (recording.form != trace::Form::kClosedLoop) return Replay(WithHost(recording), median_latencies);
   const trace::Recording& r = recording;
   auto program = std::make_shared<Program>(Frame(r));
-  const std::vector<OpTiming> timing = MeasureTiming(r, median_latencies);
+  const std::vector<OpTiming> timing = MeasureTiming(r, median_latencies, /*repeated=*/false);
   LapBuilder builder(r, {}, timing, program.get());
   program->judge = builder.Build({0, r.end_ns + 1, 0, 0, true});
   RunSpec spec;

@@ -95,11 +95,11 @@ void World::Hold(ThreadData& t, Ns now, Ns wake_at) {
   events_->Set(t.actor, spins ? wake_at : wake_at - kSpinNs);
 }
 
-Ns World::Length(const ClientData& c, const Step& step) const {
-  const predict::Kernel* kernel = c.by_launch[step.launch];
+Ns World::Length(const ThreadData& t, const Step& step) const {
+  const predict::Kernel* kernel = clients_[t.client].by_launch[step.launch];
   if (kernel == nullptr) return 0;
   const bool offline = spec_.policy == Policy::kFikit;
-  return (offline ? kernel->offline_duration_ns : kernel->length_ns).load(kRelaxed);
+  return offline ? kernel->offline_duration_ns.load(kRelaxed) : t.lane->predictor.LengthOf(*kernel);
 }
 
 void World::CatchUpTurns(ClientData& c, Ns now) {
@@ -139,7 +139,7 @@ void World::LookLive(ThreadData& t, const Step& step, Ns now) {
   ClientData& c = clients_[t.client];
   policy::Ask ask;
   ask.priority = c.spec->priority;
-  ask.length_ns = Length(c, step);
+  ask.length_ns = Length(t, step);
   ask.assumed_length_ns = policy::AssumedLength(now - t.held_since);
   ask.own_until_ns = c.in_flight_until;
   ask.waiting_since_ns = t.held_since;
@@ -185,7 +185,7 @@ void World::Pass(ThreadData& t, const Step& step, Ns now, Ns until, bool through
                                  .stream = std::uint64_t{first.stream} + 1,
                                  .offline = spec_.policy == Policy::kFikit};
   if (through_gate && live_) {
-    const Ns length = Length(c, step);
+    const Ns length = Length(t, step);
     submission.not_before_ns = length > 0 ? until - length : now;
     c.served += static_cast<std::uint64_t>(static_cast<double>(length) / c.spec->weight);
     c.result.fills += filled ? 1 : 0;
@@ -221,7 +221,8 @@ void World::Pass(ThreadData& t, const Step& step, Ns now, Ns until, bool through
               .value_ns = kernel != nullptr ? kernel->duration_ns.load(kRelaxed) : 0,
               .detail = filled ? 1U : 0U});
   }
-  const bool sample = kernel != nullptr && c.kernels->WantSample(*kernel, spec_.record_offline);
+  const bool sample = kernel != nullptr && (c.kernels->WantSample(*kernel, spec_.record_offline) ||
+                                            lane.predictor.WantsDuration());
   for (std::uint32_t i = 0; i < step.op_count; ++i) {
     const Op& op = c.lap->ops[step.first_op + i];
     StreamData& stream = c.streams[op.stream];
@@ -314,7 +315,13 @@ bool World::InSlice(ClientData& c, Ns now) {
     const auto next = static_cast<std::size_t>(other.next_request);
     if (next < arrivals.size() && kStart + arrivals[next] <= now) return false;
     if (now + c.spec->request_ns > kStart + arrivals[next - 1] + mean) return false;
+    if (c.slice_after != other.next_request) {
+      c.slice_after = other.next_request;
+      c.slice_count = 0;
+    }
+    if (c.slice_count >= c.spec->most_between) return false;
   }
+  ++c.slice_count;
   c.slice_request = c.next_request + 1;
   return true;
 }

@@ -72,6 +72,7 @@ struct ClientSpec {
   double max_slowdown = 0.02;
   double weight = 1;
   Ns request_ns = 0;                                         // kSlice: what a request takes alone
+  std::uint32_t most_between = UINT32_MAX;                   // kSlice: requests between two of the holder's
   std::uint32_t first_device = 0;                            // where the program's first device is in the run
   std::shared_ptr<const std::vector<OfflineMeans>> offline;  // by launch; for kFikit
 };

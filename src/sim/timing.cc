@@ -9,6 +9,8 @@ using trace::Index;
 
 constexpr Ns kUsualLatencyNs = 6'000;  // chosen: where the recording shows none
 constexpr Ns kUsualPauseNs = 1'000;
+// Chosen: the first operation of a stream that comes later than this waited for something not recorded.
+constexpr Ns kUnseenNs = 200'000;
 
 Ns Median(std::vector<Ns>& values, Ns fallback) {
   if (values.empty()) return fallback;
@@ -69,7 +71,7 @@ void MarkOverlaps(const trace::Recording& r, std::vector<OpTiming>& timing) {
 
 }  // namespace
 
-std::vector<OpTiming> MeasureTiming(const trace::Recording& r, bool median_latencies) {
+std::vector<OpTiming> MeasureTiming(const trace::Recording& r, bool median_latencies, bool repeated) {
   const std::vector<Ns> before = EndsBefore(r);
   std::vector<OpTiming> timing(r.ops.size());
   std::vector<Ns> latencies;  // of operations that found their stream idle
@@ -78,6 +80,7 @@ std::vector<OpTiming> MeasureTiming(const trace::Recording& r, bool median_laten
     timing[i].engine = EngineOf(r.identities[r.ops[i].identity]);
     if (r.ops[i].call == trace::kNone) continue;
     const Ns begun = r.calls[r.ops[i].call].start_ns;
+    if (before[i] < 0 && r.ops[i].start_ns - begun > kUnseenNs) continue;
     if (before[i] <= begun) {
       latencies.push_back(r.ops[i].start_ns - begun);
     } else if (before[i] > begun + kLongPauseNs && r.ops[i].start_ns - before[i] <= kLongPauseNs) {
@@ -101,6 +104,7 @@ std::vector<OpTiming> MeasureTiming(const trace::Recording& r, bool median_laten
       t.latency_ns = std::min(since_call, latency);
       t.pause_ns = since_end;
     }
+    if (repeated && before[i] < 0 && t.latency_ns > kUnseenNs) t.latency_ns = latency;
     if (!median_latencies) continue;
     if (t.latency_ns <= kLongPauseNs * 5) t.latency_ns = latency;
     if (t.pause_ns <= kLongPauseNs) t.pause_ns = pause;

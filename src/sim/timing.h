@@ -15,7 +15,8 @@ struct OpTiming {
   Engine engine = Engine::kCompute;
   bool overlaps = false;
 };
-// By operation of the recording.
-std::vector<OpTiming> MeasureTiming(const trace::Recording& recording, bool median_latencies);
+// By operation of the recording. `repeated`: for laps that begin on an idle device; what queued up behind
+// work from before the recording then comes after a usual latency.
+std::vector<OpTiming> MeasureTiming(const trace::Recording& recording, bool median_latencies, bool repeated);
 
 }  // namespace mortar::sim

@@ -187,7 +187,9 @@ void World::OnDone(std::uint32_t tag, const Queued& queued, Ns start, Ns end) {
   if (queued.sampled != nullptr) {
     // A graph is timed from the start of its first operation.
     const Ns began = c.graph_began[queued.launch];
-    c.kernels->AddSample(*queued.sampled, end - (began != 0 ? began : start), spec_.record_offline);
+    const Ns took = end - (began != 0 ? began : start);
+    c.kernels->AddSample(*queued.sampled, took, spec_.record_offline);
+    thread(c, queued.thread).lane->predictor.OnSampled(*queued.sampled, queued.submitted_ns, took);
   }
   if (!live_) Changed(number, end);
   if (c.blocked_heads) {

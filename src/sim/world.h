@@ -106,6 +106,8 @@ struct ClientData {
   Ns idle_after = 5'000'000;
   Ns granted_until = 0;             // yardsticks: end of what was granted last
   std::uint64_t slice_request = 0;  // kSlice: 1 + the request that has begun
+  std::uint64_t slice_after = 0;    // kSlice: the holder's request that it follows
+  std::uint32_t slice_count = 0;    // kSlice: requests begun since that one
   std::uint64_t served = 0;
   std::uint32_t in_flight_ops = 0;
   ClientResult result;
@@ -168,7 +170,7 @@ class World final : public DeviceListener {
   bool UnderThreshold(const ClientData& c) const;
   bool InSlice(ClientData& c, Ns now);
   void CatchUpTurns(ClientData& c, Ns now);
-  Ns Length(const ClientData& c, const Step& step) const;
+  Ns Length(const ThreadData& t, const Step& step) const;
 
   // Setting up, and results: world.cc.
   void AddClient(std::uint32_t number, std::uint32_t first_actor);

@@ -164,10 +164,10 @@ TEST_F(DriverTest, MemoryIsExhaustedAndComesBack) {
 }
 
 TEST_F(DriverTest, WhatIsNotSimulatedIsRefusedAndCounted) {
-  const auto before = mortar_simcuda_refused("cuMemAllocManaged");
-  CUdeviceptr data = 0;
-  EXPECT_EQ(cuMemAllocManaged(&data, 4, 1), CUDA_ERROR_NOT_SUPPORTED);
-  EXPECT_EQ(mortar_simcuda_refused("cuMemAllocManaged"), before + 1);
+  const auto before = mortar_simcuda_refused("cuTexRefCreate");
+  CUtexref texture = nullptr;
+  EXPECT_EQ(cuTexRefCreate(&texture), CUDA_ERROR_NOT_SUPPORTED);
+  EXPECT_EQ(mortar_simcuda_refused("cuTexRefCreate"), before + 1);
 }
 
 TEST_F(DriverTest, GetProcAddressLeadsToTheSameFunctions) {
