@@ -147,7 +147,8 @@ std::size_t LengthOfElf(const void* image) {
   std::memcpy(&header, image, sizeof header);
   if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_shentsize != sizeof(Elf64_Shdr))
     return sizeof header;
-  std::uint64_t end = header.e_shoff + std::uint64_t{header.e_shnum} * sizeof(Elf64_Shdr);
+  std::uint64_t end = std::max(header.e_shoff + std::uint64_t{header.e_shnum} * sizeof(Elf64_Shdr),
+                               header.e_phoff + std::uint64_t{header.e_phnum} * header.e_phentsize);
   for (std::size_t i = 0; i < header.e_shnum; ++i) {
     Elf64_Shdr section;
     std::memcpy(&section, static_cast<const char*>(image) + header.e_shoff + i * sizeof section,

@@ -56,7 +56,7 @@ base::Result<ModuleImage> ReadImage(std::string_view bytes, int capability);
 // The length of an image that lies in memory, as its own header has it (PTX: up to its NUL); 0: none of the
 // three. Follows the pointer that compilers put into programs: `image` is where the image itself begins.
 std::size_t LengthOf(const void** image);
-// Of an ELF file in memory: as far as its section headers and sections reach.
+// Of an ELF file in memory: as far as its headers and sections reach.
 std::size_t LengthOfElf(const void* image);
 
 }  // namespace mortar::simcuda

@@ -1,5 +1,4 @@
-// An ordinary program: nvcc -cudart shared. Also where saxpy.ptx comes from:
-//   nvcc -arch=compute_80 -Invcc -ptx -o saxpy.ptx saxpy.cu
+// An ordinary program: nvcc -cudart shared. Also where saxpy.fatbin comes from:
 //   nvcc -arch=sm_90 -Invcc -fatbin -o saxpy.fatbin saxpy.cu
 #include "body.h"
 
