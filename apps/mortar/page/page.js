@@ -1,12 +1,13 @@
 "use strict";
 // Draws what /api/history tells. All texts from there are set as text, never as markup.
-const WINDOW_MS = 300000;
+const WINDOW_MS = 300000, LEAST_MS = 60000;
 const PALETTE = ["#3b7ddd", "#e0861a", "#2aa173", "#c2578a", "#7f6ae0", "#a3941a", "#3fa9c4", "#d0574b"];
 const HEIGHT = 168, LEFT = 38, BOTTOM = 18, TOP = 6, STRIP = 8;
 let samples = [];
 let last = -1;
 let failures = 0;
 let timer = 0;
+let span = LEAST_MS;  // of the plots: what has been seen, up to the whole window
 const cards = new Map();
 
 const percent = (x) => x == null ? "–" : (100 * x).toFixed(Math.abs(x) < 0.0995 && x !== 0 ? 1 : 0) + " %";
@@ -49,7 +50,7 @@ function makeCard(name) {
 
 // Time and value to the plot's coordinates.
 const place = (end, floor, width) => ({
-  x: (t) => LEFT + (width - LEFT) * (1 - (end - t) / WINDOW_MS),
+  x: (t) => LEFT + (width - LEFT) * (1 - (end - t) / span),
   y: (share) => TOP + (floor - TOP) * (1 - Math.min(Math.max(share, 0), 1)),
 });
 
@@ -67,10 +68,11 @@ function axes(svg, floor, width, labels) {
     svg.append(make("line", { class: "grid", x1: LEFT, x2: width, y1: y, y2: y }),
       make("text", { x: LEFT - 5, y: y + 4, "text-anchor": "end" }, label));
   }
-  for (let minutes = 5; minutes >= 0; --minutes) {
-    const x = LEFT + (width - LEFT) * (1 - minutes / 5);
-    svg.append(make("text", { x, y: HEIGHT - 3, "text-anchor": minutes === 0 ? "end" : minutes === 5 ? "start" : "middle" },
-      minutes === 0 ? "now" : `−${minutes} min`));
+  const step = span <= 90000 ? 15000 : span <= 180000 ? 30000 : 60000;
+  for (let ago = 0; ago <= span; ago += step) {
+    const x = LEFT + (width - LEFT) * (1 - ago / span);
+    const label = ago === 0 ? "now" : step < 60000 ? `−${ago / 1000} s` : `−${ago / 60000} min`;
+    svg.append(make("text", { x, y: HEIGHT - 3, "text-anchor": ago === 0 ? "end" : x < LEFT + 25 ? "start" : "middle" }, label));
   }
 }
 
@@ -129,7 +131,8 @@ function drawShares(card, seen, end) {
     const next = i + 1 < seen.length ? seen[i + 1].t : t + 1000;
     if (next - t > 5000) return;
     holders.forEach((c, j) => card.share.append(make("rect", { x: at.x(t), y: floor + 4 + j * STRIP / holders.length,
-      width: Math.max(at.x(next) - at.x(t), 0.5) + 0.4, height: STRIP / holders.length, fill: colourOf(card, keyOf(c)) })));
+      width: Math.max(at.x(next) - at.x(t), 0.5) + 0.4, height: STRIP / holders.length,
+      "shape-rendering": "crispEdges", fill: colourOf(card, keyOf(c)) })));
   });
 }
 
@@ -229,6 +232,7 @@ function arrange(main, now) {
 function draw(now) {
   const main = document.getElementById("devices");
   const end = samples.length ? samples[samples.length - 1].t : now.time_ms;
+  span = Math.min(Math.max(samples.length ? end - samples[0].t : 0, LEAST_MS), WINDOW_MS);
   for (const device of now.devices) {
     if (!cards.has(device.device)) cards.set(device.device, makeCard(device.device));
   }
@@ -251,7 +255,7 @@ function showTip(event, name, card, svg) {
   if (!samples.length) return;
   const box = svg.getBoundingClientRect();
   const part = (event.clientX - box.left - LEFT) / (box.width - LEFT);
-  const time = samples[samples.length - 1].t - WINDOW_MS * (1 - part);
+  const time = samples[samples.length - 1].t - span * (1 - part);
   let best = samples[0];
   for (const s of samples) if (Math.abs(s.t - time) < Math.abs(best.t - time)) best = s;
   const device = best.d.find((d) => d.n === name);
