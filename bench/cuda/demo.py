@@ -73,7 +73,7 @@ class Setup(demo_programs.Setup):
         for path in (self.mortar, self.workload, os.path.join(build, "lib", "mortar", "simcuda", "libcuda.so.1")):
             if not os.path.exists(path):
                 raise Failure(f"{path} is missing; run ./dev build, and see what it left out")
-        self.device = os.path.join(directory, "device.toml")
+        self.device = os.path.join(directory, ".device.toml")
         subprocess.run([self.workload, "--write-device", self.device, "--device-mode", arguments.device_mode, "--switch-us",
                         str(self.SWITCH_US)], check=True)
         self.environment = {key: value for key, value in os.environ.items() if not key.startswith("MORTAR_")}
