@@ -161,7 +161,13 @@ void Screen::Draw() {
                   {std::string("q quit  space pause  s sort: ") + OrderName(options_.order) +
                        "  + - interval  arrows scroll",
                    Style::kDim}});
+  // ncurses ignores SIGTSTP while it draws; held back, it is told afterwards instead of lost.
+  sigset_t stop;
+  sigemptyset(&stop);
+  sigaddset(&stop, SIGTSTP);
+  sigprocmask(SIG_BLOCK, &stop, nullptr);
   wrefresh(stdscr);
+  sigprocmask(SIG_UNBLOCK, &stop, nullptr);
 }
 
 void Screen::ChangeInterval(int by) {
