@@ -1,6 +1,6 @@
 // Structures of the driver's interface that only the simulated device looks into; the rest are in
 // cuda/api/types.h. Layouts are asserted here, and compared with the headers by
-// tools/cuda/simcuda_layout_check.cc where those are present.
+// tools/cuda/layout_check.cc where those are present.
 #pragma once
 
 #include "cuda/api/types.h"

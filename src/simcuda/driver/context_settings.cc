@@ -37,7 +37,7 @@ MORTAR_SIMCUDA_EXPORT CUresult cuCtxGetDevice_v2(CUdevice* device, CUcontext ctx
 MORTAR_SIMCUDA_EXPORT CUresult cuCtxGetDevice(CUdevice* device) { return cuCtxGetDevice_v2(device, nullptr); }
 
 MORTAR_SIMCUDA_EXPORT CUresult cuCtxGetFlags(unsigned int* flags) {
-  return Answer(nullptr, flags, [](const SimContext& context) { return context.flags; });
+  return Answer(nullptr, flags, [](const SimContext& context) { return context.flags.load(); });
 }
 MORTAR_SIMCUDA_EXPORT CUresult cuCtxSetFlags(unsigned int flags) {
   SimContext* context = nullptr;

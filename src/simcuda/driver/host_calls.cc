@@ -33,37 +33,35 @@ bool RunOne(SimDevice& device) {
   return true;
 }
 
-// Asks every open question once. False: none was answered.
-bool AskAll(SimDevice& device, bool* open) {
+// Asks every question once; `open`: some were not answered.
+void AskAll(SimDevice& device, bool* open) {
   std::vector<HostCalls::Question> asked;
   {
     const std::lock_guard lock(device.calls.mutex);
     asked.swap(device.calls.asked);
   }
-  bool answered = false;
   *open = false;
   for (HostCalls::Question& question : asked) {
     if (question.until()) {
       Finish(device, question.id);
-      answered = true;
     } else {
       AskLater(device.calls, std::move(question.until), question.id);
       *open = true;
     }
   }
-  return answered;
 }
 
 [[noreturn]] void Main(SimDevice& device) {
   for (;;) {
+    const SharedDevice::Seen seen = device.shared.Look();
     Settle(device);
     while (RunOne(device)) {
     }
     bool open = false;
-    if (AskAll(device, &open)) continue;
+    AskAll(device, &open);
     // Where there is nothing to tell there is no reason to look at every instant of the device.
     const bool calls = device.calls.due_later.load() > 0;
-    device.shared.WaitForWork(open ? kAskEveryNs : kLongestSleepNs,
+    device.shared.WaitForWork(seen, open ? kAskEveryNs : kLongestSleepNs,
                               calls || device.calls.effects_later.load() > 0, calls && !open);
   }
 }

@@ -132,7 +132,7 @@ CUresult TakeMemory(std::size_t bytes, Where where, unsigned int flags, SimPool*
   Ranges()[range.begin] = range;
   if (pool != nullptr) {
     pool->used += range.granted;
-    pool->most_used = std::max(pool->most_used, pool->used);
+    pool->most_used = std::max(pool->most_used.load(), pool->used.load());
   }
   return CUDA_SUCCESS;
 }
@@ -143,7 +143,7 @@ bool ForgetRange(std::uintptr_t address, Where where, Range* range) {
   if (found == Ranges().end() || found->second.where != where || found->second.granted == 0) return false;
   *range = found->second;
   Ranges().erase(found);
-  if (range->pool != nullptr) range->pool->used -= std::min(range->pool->used, range->granted);
+  if (range->pool != nullptr) range->pool->used -= std::min(range->pool->used.load(), range->granted);
   return true;
 }
 
@@ -164,7 +164,7 @@ void FreeMemoryOf(const SimContext& context) {
     }
     for (const Range& range : gone) {
       Ranges().erase(range.begin);
-      if (range.pool != nullptr) range.pool->used -= std::min(range.pool->used, range.granted);
+      if (range.pool != nullptr) range.pool->used -= std::min(range.pool->used.load(), range.granted);
     }
   }
   for (const Range& range : gone) {

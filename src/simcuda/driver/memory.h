@@ -46,10 +46,10 @@ void FreeMemoryOf(const SimContext& context);
 
 struct SimPool {
   SimDevice* device = nullptr;
-  std::uint64_t release_threshold = 0;
-  std::uint64_t used = 0, most_used = 0;  // bytes; guarded by memory's lock
-  bool reuse[3] = {true, true, true};
-  bool alive = true;
+  std::atomic<std::uint64_t> release_threshold{0};
+  std::atomic<std::uint64_t> used{0}, most_used{0};  // bytes; written under memory's lock
+  std::atomic<bool> reuse[3] = {true, true, true};
+  std::atomic<bool> alive{true};
   bool default_one = false;
 };
 SimPool* MakePool(SimDevice& device);

@@ -1,6 +1,6 @@
-// Modules, libraries and their functions. Any thread; one lock of their own, which is taken before no other
-// but a Session's. Functions are never freed: a launch may be looking at one while another thread unloads its
-// module.
+// Modules, libraries and their functions. Any thread; one lock of their own, taken before
+// all others but the graphs'. Functions are never freed: a launch may be looking at one while another thread
+// unloads its module.
 #pragma once
 
 #include <map>

@@ -128,7 +128,7 @@ CUresult SetAttribute(SimPool& pool, int attribute, const void* value) {
     return CUDA_SUCCESS;
   }
   if ((attribute != kReservedMost && attribute != kUsedMost) || number != 0) return CUDA_ERROR_INVALID_VALUE;
-  pool.most_used = pool.used;
+  pool.most_used = pool.used.load();
   return CUDA_SUCCESS;
 }
 

@@ -76,7 +76,7 @@ struct SimContext {
   std::atomic<Index> index{
       kNone};  // kNone again once destroyed; that change: guarded by the device's effects
   std::uint64_t id = 0;
-  unsigned int flags = 0;
+  std::atomic<unsigned int> flags{0};
   bool primary = false;
   int retained = 0;                           // primary: how often
   std::atomic<CUresult> error{CUDA_SUCCESS};  // an asynchronous error, which sticks

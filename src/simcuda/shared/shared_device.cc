@@ -214,16 +214,20 @@ void SharedDevice::WaitFor(CommandId id, bool (*stop)(void* argument), void* arg
   }
 }
 
-void SharedDevice::WaitForWork(Ns longest_ns, bool instants, bool exact) {
+SharedDevice::Seen SharedDevice::Look() {
+  Session session(*this);
+  return {file_->submits.load(), session->Ended()};
+}
+
+void SharedDevice::WaitForWork(const Seen& seen, Ns longest_ns, bool instants, bool exact) {
   Ns until_ns = 0;
-  std::uint32_t seen = 0;
   {
     Session session(*this);
+    if (session->Ended() != seen.ended) return;
     until_ns = session->now_ns() + longest_ns;
     if (instants) until_ns = std::min(until_ns, session->NextInstant());
-    seen = file_->submits.load();
   }
-  WaitUntil(file_->submits, seen, until_ns, exact);
+  WaitUntil(file_->submits, seen.submits, until_ns, exact);
 }
 
 }  // namespace mortar::simcuda

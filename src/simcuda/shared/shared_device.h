@@ -79,9 +79,15 @@ class SharedDevice {
   // wait early by true (null: never).
   void WaitFor(CommandId id, bool (*stop)(void* argument), void* argument);
 
-  // Blocks until somebody called Wake or WakeHelpers, or for `longest_ns`, with `instants` also until the
+  // What has happened so far: to be taken before looking after it.
+  struct Seen {
+    std::uint32_t submits = 0;
+    std::uint64_t ended = 0;
+  };
+  Seen Look();
+  // Blocks until more has happened than was seen, or for `longest_ns`, with `instants` also until the
   // device's next instant: the moment itself where `exact`, else some 50 µs later at no cost.
-  void WaitForWork(Ns longest_ns, bool instants, bool exact);
+  void WaitForWork(const Seen& seen, Ns longest_ns, bool instants, bool exact);
 
  private:
   bool IsAlive(Index context) const;

@@ -79,6 +79,8 @@ class Timeline {
 
   // A kHost command's function has returned. REQUIRES: Advance(now) before.
   void FinishHost(CommandId id);
+  // How many commands have ended or become due, of all contexts.
+  std::uint64_t Ended() const { return s_.last_done; }
   // The next notice of `context`, in the order in which things happened. False: none.
   bool PopNotice(Index context, Notice* notice);
 

@@ -160,6 +160,16 @@ TEST_P(CallTest, ContextsAreToldApart) {
   EXPECT_CU(CU(cuDevicePrimaryCtxRelease_v2)(0));
 }
 
+// Old functions go on to be answered: by the device itself, or as what is not supported.
+TEST_P(CallTest, FunctionsThatADriverLacksAreAnErrorAndNoCrash) {
+  CUtexref texture = nullptr;
+  const CUresult made = CU(cuTexRefCreate)(&texture);
+  if (made == CUDA_SUCCESS) {
+    EXPECT_CU(CU(cuTexRefDestroy)(texture));
+  }
+  EXPECT_TRUE(made == CUDA_SUCCESS || made == CUDA_ERROR_NOT_SUPPORTED) << made;
+}
+
 TEST_P(CallTest, LookUpsHeedVersionsAndStreams) {
   void* newest = nullptr;
   void* per_thread = nullptr;

@@ -99,9 +99,11 @@ TEST_P(CopyTest, AsynchronousCopyToPinnedMemoryReturnsAtOnce) {
   const CUdeviceptr data = Ints({1});
   auto* pinned = static_cast<int*>(Pinned(sizeof(int)));
   *pinned = -1;
+  Plug plug(stream);
   EXPECT_CU(SlowStore(data, 8, stream));
   EXPECT_CU(CU(cuMemcpyDtoHAsync_v2)(pinned, data, sizeof(int), stream));
   EXPECT_EQ(CU(cuStreamQuery)(stream), CUDA_ERROR_NOT_READY);
+  plug.Release();
   EXPECT_CU(CU(cuStreamSynchronize)(stream));
   EXPECT_EQ(*pinned, 8);
   EXPECT_CU(CU(cuMemFreeHost)(pinned));

@@ -22,10 +22,12 @@ class StreamTest : public SuiteTest {
 TEST_P(StreamTest, WorkOfAStreamIsDoneInOrder) {
   CUstream stream = Stream();
   const CUdeviceptr data = Ints({1});
+  Plug plug(stream);
   EXPECT_CU(SlowStore(data, 5, stream));
   EXPECT_CU(ScaleAdd(data, 10, 1, stream));
   EXPECT_CU(ScaleAdd(data, 10, 2, stream));
   EXPECT_EQ(CU(cuStreamQuery)(stream), CUDA_ERROR_NOT_READY);
+  plug.Release();
   EXPECT_CU(CU(cuStreamSynchronize)(stream));
   EXPECT_CU(CU(cuStreamQuery)(stream));
   EXPECT_EQ(ReadOne(data), 512);
@@ -54,11 +56,13 @@ TEST_P(StreamTest, WaitTakesTheRecordOfItsOwnTime) {
   const CUdeviceptr data = Ints({0, 0});
   EXPECT_CU(CU(cuEventRecord)(event, first));
   EXPECT_CU(CU(cuStreamWaitEvent)(second, event, 0));
+  Plug plug(first);
   EXPECT_CU(SlowStore(data, 1, first));
   EXPECT_CU(CU(cuEventRecord)(event, first));  // later: of no meaning to the wait above
   EXPECT_CU(AddOne(data + 4, 1, second));
   EXPECT_CU(CU(cuStreamSynchronize)(second));
   EXPECT_EQ(CU(cuEventQuery)(event), CUDA_ERROR_NOT_READY);
+  plug.Release();
   EXPECT_CU(CU(cuEventSynchronize)(event));
   EXPECT_EQ(Read(data, 2), (std::vector<int>{1, 1}));
   EXPECT_CU(CU(cuEventDestroy_v2)(event));
@@ -77,10 +81,12 @@ TEST_P(StreamTest, LegacyStreamWaitsForBlockingStreamsAndTheyForIt) {
 TEST_P(StreamTest, LegacyStreamLeavesNonBlockingOnesAlone) {
   CUstream stream = Stream(kNonBlocking);
   const CUdeviceptr data = Ints({1, 1});
+  Plug plug(stream);
   EXPECT_CU(SlowStore(data, 3, stream));
   EXPECT_CU(ScaleAdd(data + 4, 10, 1, nullptr));
   EXPECT_CU(CU(cuStreamSynchronize)(nullptr));
   EXPECT_EQ(CU(cuStreamQuery)(stream), CUDA_ERROR_NOT_READY);
+  plug.Release();
   EXPECT_CU(CU(cuStreamSynchronize)(stream));
   EXPECT_EQ(Read(data, 2), (std::vector<int>{3, 11}));
 }
@@ -88,8 +94,10 @@ TEST_P(StreamTest, LegacyStreamLeavesNonBlockingOnesAlone) {
 TEST_P(StreamTest, PerThreadDefaultStreamIsBlockingAndAStreamOfItsOwn) {
   const CUdeviceptr data = Ints({1});
   auto* per_thread = reinterpret_cast<CUstream>(2);
+  Plug plug(per_thread);
   EXPECT_CU(SlowStore(data, 4, per_thread));
   EXPECT_EQ(CU(cuStreamQuery_ptsz)(nullptr), CUDA_ERROR_NOT_READY) << "null means the thread's stream there";
+  plug.Release();
   EXPECT_CU(CU(cuStreamSynchronize_ptsz)(nullptr));
   EXPECT_CU(CU(cuStreamQuery)(per_thread));
   EXPECT_CU(SlowStore(data, 5, per_thread));
@@ -106,11 +114,13 @@ TEST_P(StreamTest, EventsMeasureTime) {
   const CUdeviceptr data = Ints({0});
   float ms = -1;
   EXPECT_EQ(CU(cuEventElapsedTime)(&ms, start, end), CUDA_ERROR_INVALID_HANDLE) << "never recorded";
+  Plug plug(stream);
   EXPECT_CU(CU(cuEventRecord)(start, stream));
   EXPECT_CU(SlowStore(data, 1, stream));
   EXPECT_CU(CU(cuEventRecord)(end, stream));
   EXPECT_CU(CU(cuEventRecord)(untimed, stream));
   EXPECT_EQ(CU(cuEventElapsedTime)(&ms, start, end), CUDA_ERROR_NOT_READY);
+  plug.Release();
   EXPECT_CU(CU(cuEventSynchronize)(end));
   EXPECT_CU(CU(cuEventElapsedTime)(&ms, start, end));
   EXPECT_GE(ms, 19.0F);

@@ -137,6 +137,15 @@ CUresult SuiteTest::AddOne(CUdeviceptr data, unsigned int count, CUstream stream
                             nullptr);
 }
 
+Plug::Plug(CUstream stream) {
+  EXPECT_CU(CU(cuLaunchHostFunc)(
+      stream,
+      [](void* released) {
+        while (!static_cast<std::atomic<bool>*>(released)->load()) usleep(100);
+      },
+      &released_));
+}
+
 int RunSelf(const std::string& mode) {
   const pid_t child = fork();
   if (child == 0) {

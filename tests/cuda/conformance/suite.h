@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <string>
 #include <vector>
 
@@ -60,6 +61,19 @@ class SuiteTest : public testing::TestWithParam<Way> {
  private:
   std::vector<CUstream> streams_;
   std::vector<CUdeviceptr> memory_;
+};
+
+// Holds a stream up until it is released, by a host function: so that what is behind it is not done, however
+// long anything else takes.
+class Plug {
+ public:
+  explicit Plug(CUstream stream);
+  ~Plug() { Release(); }
+  Plug(const Plug&) = delete;
+  void Release() { released_.store(true); }
+
+ private:
+  std::atomic<bool> released_{false};
 };
 
 #define EXPECT_CU(call) EXPECT_EQ(call, CUDA_SUCCESS)
