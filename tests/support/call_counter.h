@@ -39,8 +39,8 @@ struct Counts {
 }
 
 // Of this thread, while it counts. Static storage: the hooks run before anything is set up.
-constinit thread_local bool counting = false;
-constinit thread_local Counts counts;
+[[maybe_unused]] constinit thread_local bool counting = false;
+[[maybe_unused]] constinit thread_local Counts counts;
 
 }  // namespace
 }  // namespace mortar::tests
