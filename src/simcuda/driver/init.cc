@@ -42,8 +42,9 @@ base::Status AddDevice(World& world, const std::string& file) {
   const std::string name = PciText(device->description.pci);
   for (const auto& other : world.devices) {
     if (PciText(other->description.pci) != name) continue;
-    return base::Error{base::Code::kInvalid,
-                       file + ": pci_address " + name + " is another device's; give it one of its own"};
+    std::string message = file;
+    message.append(": pci_address ").append(name).append(" is another device's; give it one of its own");
+    return base::Error{base::Code::kInvalid, std::move(message)};
   }
   auto directory = SharedDevice::FindDirectory();
   if (!directory) return directory.error();

@@ -93,7 +93,7 @@ std::string_view ReadVariable(Tokens& tokens, std::string_view ends, Variable* v
     if (word.size() == 1 && ends.find(word[0]) != std::string_view::npos) return word;
     if (word == "[") {
       const auto count = ToNumber(tokens.Next());
-      if (!count || *count > kMaxVariableBytes) return {};
+      if (!count) return {};
       variable->bytes *= *count;
       if (variable->bytes > kMaxVariableBytes) return {};
     } else if (word == ".align") {
