@@ -98,7 +98,8 @@ DriverWatch::~DriverWatch() {
 
 void DriverWatch::AddProcesses(const std::string& proc, DeviceUsers& users) const {
   if (library_ == nullptr) return;
-  for (const auto& [address, device] : library_->devices) {
+  for (const auto& [key, device] : library_->devices) {
+    const std::string& address = key;  // a binding cannot be captured
     for (auto* list : {library_->compute, library_->graphics}) {
       std::array<ProcessInfo, kMostProcesses> processes{};
       unsigned count = kMostProcesses;

@@ -62,7 +62,7 @@ std::vector<std::string> FilesIn(const std::string& folder) {
 std::string VersionIn(const std::string& line) {
   for (std::size_t i = 0; i < line.size();) {
     const std::size_t end = std::min(line.find(' ', i), line.size());
-    const std::string word = line.substr(i, end - i);
+    std::string word = line.substr(i, end - i);
     if (word.find('.') != std::string::npos && word.find_first_not_of("0123456789.") == std::string::npos)
       return word;
     i = end + 1;

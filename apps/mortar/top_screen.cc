@@ -25,7 +25,7 @@ namespace {
 constexpr std::array kIntervals = {0.2, 0.5, 1.0, 2.0, 5.0, 10.0};
 constexpr int kEscapeDelayMs = 25;  // chosen: how long the rest of an arrow key may take
 
-int Attribute(Style style) {
+attr_t Attribute(Style style) {
   switch (style) {
     case Style::kPlain:
       return A_NORMAL;
@@ -36,13 +36,13 @@ int Attribute(Style style) {
     case Style::kHead:
       return A_UNDERLINE;
     case Style::kHolder:
-      return COLOR_PAIR(1) | A_BOLD;
+      return static_cast<attr_t>(COLOR_PAIR(1)) | A_BOLD;
     case Style::kFiller:
-      return COLOR_PAIR(2);
+      return static_cast<attr_t>(COLOR_PAIR(2));
     case Style::kWarn:
-      return COLOR_PAIR(3);
+      return static_cast<attr_t>(COLOR_PAIR(3));
     case Style::kBad:
-      return COLOR_PAIR(4) | A_BOLD;
+      return static_cast<attr_t>(COLOR_PAIR(4)) | A_BOLD;
   }
   return A_NORMAL;
 }
@@ -143,7 +143,7 @@ void Screen::DrawLine(int row, const Line& line) {
       column += columns;
       ++fits;
     }
-    wattrset(stdscr, Attribute(span.style));
+    wattrset(stdscr, static_cast<int>(Attribute(span.style)));
     waddnwstr(stdscr, text.c_str(), static_cast<int>(fits));
   }
   wattrset(stdscr, A_NORMAL);
@@ -155,7 +155,7 @@ void Screen::Draw() {
   top_ = std::clamp(top_, 0, std::max(static_cast<int>(lines_.size()) - rows, 0));
   werase(stdscr);
   for (int row = 0; row < rows && top_ + row < static_cast<int>(lines_.size()); ++row)
-    DrawLine(row, lines_[static_cast<std::size_t>(top_ + row)]);
+    DrawLine(row, lines_[static_cast<std::size_t>(top_) + static_cast<std::size_t>(row)]);
   const std::string state = paused_ ? "PAUSED  " : "";
   DrawLine(rows, {{state, Style::kWarn},
                   {std::string("q quit  space pause  s sort: ") + OrderName(options_.order) +
