@@ -119,8 +119,8 @@ std::string ToPage(const ShowReport& report) {
     page += "<h2>Busy over time</h2>\n" + Timeline(report) + "<h2>Gaps</h2>\n" + Gaps(report);
   }
   page += "<h2>Operations</h2>\n" + Operations(report);
-  if (report.replay_span_error) {
-    page += "<p>Replayed alone, its span is off by " + FormatPercent(*report.replay_span_error) + ".</p>\n";
+  if (report.replay) {
+    page += "<p>Replayed alone, its span is off by " + FormatPercent(report.replay->span_error) + ".</p>\n";
   }
   if (!recording.notes.empty()) page += "<h2>What was not used, or assumed</h2>\n<ul>\n";
   for (const trace::Note& note : recording.notes) {

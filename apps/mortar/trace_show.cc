@@ -23,9 +23,9 @@ struct Show {
   bool json = false;
 };
 
-int WritePage(const trace::Recording& recording, const Show& options, std::optional<double> error) {
+int WritePage(const trace::Recording& recording, const Show& options, const std::optional<Replayed>& replay) {
   ShowReport report = MakeShowReport(recording, kPageSlices);
-  report.replay_span_error = error;
+  report.replay = replay;
   auto file = trace::OutputFile::Create(options.page, trace::OutputFile::Kind::kPlain);
   auto status = file.ok() ? (*file)->Write(ToPage(report)) : base::Status(file.error());
   if (status.ok()) status = (*file)->Commit();
@@ -41,9 +41,9 @@ int ShowTrace(const Show& options, const SoloReplay& replay) {
     return recording.error().code == base::Code::kSystem ? kFailed : kBadInput;
   }
   ShowReport report = MakeShowReport(*recording);
-  if (replay) report.replay_span_error = replay(*recording);
+  if (replay) report.replay = replay(*recording);
   if (!options.page.empty()) {
-    if (const int code = WritePage(*recording, options, report.replay_span_error); code != kDone) return code;
+    if (const int code = WritePage(*recording, options, report.replay); code != kDone) return code;
   }
   Print(options.json ? ToJson(report).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"
                      : ToText(report));

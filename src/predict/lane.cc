@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdlib>
 
 #include "base/hash.h"
 
@@ -41,9 +42,11 @@ Forecast LanePredictor::OnSubmit(const Submission& s) {
   ordered_ = s.ordered;
   std::int64_t known = s.kernel != nullptr ? s.kernel->duration_ns.load(std::memory_order_relaxed) : 0;
   wants_duration_ = false;
-  if (known != 0 && e.place.position != nullptr && s.kernel->split.load(std::memory_order_relaxed)) {
-    wants_duration_ = e.place.position->durations < kDurationsWanted;
-    if (e.place.position->duration_ns != 0) known = e.place.position->duration_ns;
+  if (known != 0 && e.place.position != nullptr) {
+    const Step& step = *e.place.position;
+    const bool own = OwnDuration(*s.kernel, step, known);
+    wants_duration_ = step.durations < (own ? kDurationsWanted : 1);
+    if (own) known = step.duration_ns;
   }
   e.duration = static_cast<std::uint32_t>(std::min<std::int64_t>(known != 0 ? known : kGuessNs, UINT32_MAX));
   unknown_in_flight_ = known == 0 || (unknown_in_flight_ && !waited);
@@ -85,7 +88,7 @@ Forecast LanePredictor::OnSubmit(const Submission& s) {
 }
 
 void LanePredictor::OnSampled(const Kernel& kernel, std::int64_t submitted, std::int64_t device_ns) {
-  if (!kernel.split.load(std::memory_order_relaxed) || sequence_ == 0) return;
+  if (sequence_ == 0) return;
   // The log ascends by the instant of submit.
   std::uint64_t low = sequence_ >= kLog ? sequence_ - kLog + 1 : 1;
   std::uint64_t high = sequence_;
@@ -101,18 +104,21 @@ void LanePredictor::OnSampled(const Kernel& kernel, std::int64_t submitted, std:
   const Entry& e = entry(low);
   Step* step = e.place.position;
   if (e.submitted != submitted || e.kernel != &kernel || step == nullptr) return;
+  const std::int64_t usual = kernel.duration_ns.load(std::memory_order_relaxed);
   const std::int64_t old = step->durations == 0 ? device_ns : std::int64_t{step->duration_ns};
-  step->duration_ns = static_cast<std::uint32_t>(
-      std::clamp<std::int64_t>(old + (device_ns - old) / kDurationShare, 1, UINT32_MAX));
+  std::int64_t learned = old + (device_ns - old) / kDurationShare;
+  // One odd sample makes no duration of its own: of the first few that differ, the more usual one counts.
+  if (step->durations < kDurationsWanted && std::abs(device_ns - old) > old / 2)
+    learned = std::abs(device_ns - usual) < std::abs(old - usual) ? device_ns : old;
+  step->duration_ns = static_cast<std::uint32_t>(std::clamp<std::int64_t>(learned, 1, UINT32_MAX));
   if (step->durations < UINT8_MAX) ++step->durations;
 }
 
 std::int64_t LanePredictor::LengthOf(const Kernel& kernel) const {
   const std::int64_t length = kernel.length_ns.load(std::memory_order_relaxed);
-  if (!kernel.split.load(std::memory_order_relaxed)) return length;
   const Step* next = book_.Next();
-  if (next == nullptr || next->duration_ns == 0 || next->key >> 2 != SymbolOf(&kernel, false, false) >> 2)
-    return length;
+  if (length == 0 || next == nullptr || next->key >> 2 != SymbolOf(&kernel, false, false) >> 2) return length;
+  if (!OwnDuration(kernel, *next, kernel.duration_ns.load(std::memory_order_relaxed))) return length;
   return next->duration_ns + next->duration_ns / kDurationSpread;
 }
 
