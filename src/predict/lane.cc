@@ -18,6 +18,7 @@ constexpr std::uint64_t kChunk = 64;             // of them learned at a time, s
 constexpr std::uint32_t kChainLeast = 16;        // chosen: shorter chains say little about pauses
 constexpr std::int64_t kLongestPauseNs = 5'000;  // chosen
 constexpr std::uint8_t kDurationsWanted = 3;     // chosen: samples of a position's own duration
+constexpr std::uint8_t kMostAsked = 6;           // chosen: not every sample asked for comes
 constexpr std::int64_t kDurationShare = 4;       // chosen: a further sample counts a quarter
 constexpr std::int64_t kDurationSpread = 16;     // chosen: a fill is charged a sixteenth more
 constexpr std::uint64_t kWayBackEvery = 16;      // chosen: a way back takes no wait to be seen
@@ -43,9 +44,12 @@ Forecast LanePredictor::OnSubmit(const Submission& s) {
   std::int64_t known = s.kernel != nullptr ? s.kernel->duration_ns.load(std::memory_order_relaxed) : 0;
   wants_duration_ = false;
   if (known != 0 && e.place.position != nullptr) {
-    const Step& step = *e.place.position;
+    Step& step = *e.place.position;
     const bool own = OwnDuration(*s.kernel, step, known);
-    wants_duration_ = step.durations < (own ? kDurationsWanted : 1);
+    if (step.durations < (own ? kDurationsWanted : 1) && step.asked < kMostAsked) {
+      wants_duration_ = true;
+      ++step.asked;
+    }
     if (own) known = step.duration_ns;
   }
   e.duration = static_cast<std::uint32_t>(std::min<std::int64_t>(known != 0 ? known : kGuessNs, UINT32_MAX));

@@ -287,6 +287,19 @@ TEST_F(LaneTest, OneOddSampleMakesNoDurationOfItsOwn) {
   EXPECT_EQ(lane_.LengthOf(*k), 40 * kUs);
 }
 
+TEST_F(LaneTest, SamplesThatNeverComeAreNotAskedForAnyMore) {
+  Kernel* k = Make(7, 40);
+  int asked = 0;
+  for (int i = 0; i < 100; ++i) {
+    Submit(k);
+    asked += lane_.WantsDuration() ? 1 : 0;
+    Wait();
+    now_ += 500 * kUs;
+  }
+  EXPECT_GT(asked, 0);
+  EXPECT_LE(asked, 6);
+}
+
 TEST_F(LaneTest, SamplesOfOtherLanesAndOldOnesAreNotMistaken) {
   Kernel* k = Make(7, 185);
   k->split = true;

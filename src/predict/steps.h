@@ -27,6 +27,7 @@ struct alignas(64) Step {
   bool waits = false;             // a wait follows
   std::uint8_t ladder = 0;
   std::uint8_t durations = 0;  // samples behind duration_ns, up to 255
+  std::uint8_t asked = 0;      // samples asked for because there were too few
   // Only where something is learned.
   Recent gap;
   Recent gap_after_wait;
