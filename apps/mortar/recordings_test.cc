@@ -118,7 +118,9 @@ TEST(ShowReportTest, ReplayErrorIsShownWhereItIsKnown) {
   ASSERT_TRUE(recording.ok());
   ShowReport report = MakeShowReport(*recording);
   EXPECT_TRUE(ToJson(report)["replay_span_error"].is_null());
-  report.replay = Replayed{.span_error = 0.0125, .gaps = {.p50_us = 3, .p90_us = 9}};
+  report.replay.emplace();
+  report.replay->span_error = 0.0125;
+  report.replay->gaps.p90_us = 9;
   EXPECT_DOUBLE_EQ(ToJson(report)["replay_span_error"], 0.0125);
   EXPECT_DOUBLE_EQ(ToJson(report)["replay"]["gap_us"]["p90"], 9);
   EXPECT_THAT(ToText(report), HasSubstr("its span is off by 1.25 %"));
