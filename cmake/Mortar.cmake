@@ -12,7 +12,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LES
   # At -O3, GCC 12 sees overlaps in std::string's own concatenation that cannot be (its bug 105651).
   target_compile_options(mortar_options INTERFACE $<$<AND:$<CONFIG:Release>,$<COMPILE_LANGUAGE:CXX>>:-Wno-restrict>)
 endif()
-target_include_directories(mortar_options INTERFACE ${CMAKE_SOURCE_DIR}/src)
+target_include_directories(mortar_options INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
 target_link_libraries(mortar_options INTERFACE Threads::Threads)
 if(MORTAR_SANITIZE)
   target_compile_options(mortar_options INTERFACE -fsanitize=${MORTAR_SANITIZE} -fno-omit-frame-pointer)

@@ -9,6 +9,7 @@
 
 #include "board/view.h"
 #include "mortar/output.h"
+#include "mortar/reference.h"
 
 namespace mortar::cli {
 
@@ -57,14 +58,6 @@ const CLI::App* Chosen(const CLI::App& app) {
   const CLI::App* chosen = &app;
   while (!chosen->get_subcommands().empty()) chosen = chosen->get_subcommands().front();
   return chosen;
-}
-
-std::string FullName(const CLI::App* command) {
-  std::string name = command->get_name();
-  for (const CLI::App* parent = command->get_parent(); parent != nullptr; parent = parent->get_parent()) {
-    name.insert(0, parent->get_name() + " ");
-  }
-  return name;
 }
 
 // What is wrong, in our words where CLI11's would not help.

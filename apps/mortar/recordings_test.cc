@@ -118,6 +118,10 @@ TEST(ShowReportTest, ReplayErrorIsShownWhereItIsKnown) {
   ASSERT_TRUE(recording.ok());
   ShowReport report = MakeShowReport(*recording);
   EXPECT_TRUE(ToJson(report)["replay_span_error"].is_null());
+  EXPECT_TRUE(ToJson(report)["steps_found"].is_null());
+  report.steps_found = 0.75;
+  EXPECT_DOUBLE_EQ(ToJson(report)["steps_found"], 0.75);
+  EXPECT_THAT(ToText(report), HasSubstr("Of its steps, 75 % are found without marks"));
   report.replay.emplace();
   report.replay->span_error = 0.0125;
   report.replay->gaps.p90_us = 9;

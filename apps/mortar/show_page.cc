@@ -122,6 +122,9 @@ std::string ToPage(const ShowReport& report) {
   if (report.replay) {
     page += "<p>Replayed alone, its span is off by " + FormatPercent(report.replay->span_error) + ".</p>\n";
   }
+  if (report.steps_found) {
+    page += "<p>Of its steps, " + FormatPercent(*report.steps_found) + " are found without marks.</p>\n";
+  }
   if (!recording.notes.empty()) page += "<h2>What was not used, or assumed</h2>\n<ul>\n";
   for (const trace::Note& note : recording.notes) {
     page += fmt::format("<li>{}: {} {}</li>\n", note.left_out ? "Not used" : "Assumed", note.count,

@@ -221,6 +221,9 @@ std::string ToText(const ShowReport& report) {
   if (report.replay)
     text +=
         fmt::format("\nReplayed alone, its span is off by {}\n", FormatPercent(report.replay->span_error));
+  if (report.steps_found) {
+    text += fmt::format("Of its steps, {} are found without marks\n", FormatPercent(*report.steps_found));
+  }
   if (const std::string notes = NotesToText(recording); !notes.empty()) text += "\n" + notes;
   return text;
 }
@@ -276,8 +279,10 @@ ordered_json ToJson(const ShowReport& report) {
                        {"gap_us", gap},
                        {"fits", fill},
                        {"replay_span_error", nullptr},
+                       {"steps_found", nullptr},
                        {"top", top},
                        {"notes", notes}};
+  if (report.steps_found) json["steps_found"] = *report.steps_found;
   if (report.replay) {
     const auto gaps = [](const Replayed::Gaps& of) -> ordered_json {
       return {{"p50", of.p50_us}, {"p90", of.p90_us}};

@@ -54,6 +54,7 @@ struct ShowReport {
   std::vector<GapBin> gaps;
   std::vector<double> busy;  // by slice of the span
   std::optional<Replayed> replay;
+  std::optional<double> steps_found;  // share of profiler steps that are found without marks
 };
 
 inline constexpr std::size_t kSlices = 72;

@@ -51,6 +51,8 @@ json ClientJson(const DeviceStatus& device, const ClientStatus& client) {
       {"caution", view.caution_permille / 1e3},
       {"period_submits", view.period_submits},
       {"period_ms", Ms(view.period_ns)},
+      {"minibatches", view.minibatches},
+      {"minibatch_ms", view.minibatches > 0 ? Ms(view.minibatch_ns / view.minibatches) : 0.0},
       {"idle_after_ms", static_cast<double>(view.idle_after_ns) / 1e6},
       {"kernels_known", view.kernels_known},
       {"sampled", view.sampled},

@@ -19,6 +19,7 @@
 #include "mortar/trace_report.h"
 #include "policy/view.h"
 #include "sim/compile.h"
+#include "sim/found.h"
 #include "trace/chrome_trace.h"
 #include "trace/output_file.h"
 #include "trace/spool.h"
@@ -193,7 +194,14 @@ void AddTrace(CLI::App& app, Invocation& invocation) {
     invocation.action = [&invocation, options] { return RecordTrace(*options, invocation.program); };
   });
   AddTraceImport(*trace, invocation);
-  AddTraceShow(*trace, invocation, ReplayAlone);
+  AddTraceShow(*trace, invocation, [](const trace::Recording& recording) {
+    SoloReport solo;
+    solo.replay = ReplayAlone(recording);
+    if (const sim::FoundRequests found = sim::FindRequests(recording); found.requests > 0) {
+      solo.steps_found = static_cast<double>(found.right) / static_cast<double>(found.requests);
+    }
+    return solo;
+  });
 }
 
 }  // namespace mortar::cli

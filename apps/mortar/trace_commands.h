@@ -12,8 +12,13 @@ namespace mortar::cli {
 
 void AddTraceImport(CLI::App& trace, Invocation& invocation);
 
-// Replays a recording alone and compares. Nothing where it cannot be replayed.
-using SoloReplay = std::function<std::optional<Replayed>(const trace::Recording&)>;
+// What a replay of a recording alone says of it; nothing where it cannot be replayed.
+struct SoloReport {
+  std::optional<Replayed> replay;
+  // Share of its profiler steps that Mortar finds by itself in what is submitted; nothing below three steps.
+  std::optional<double> steps_found;
+};
+using SoloReplay = std::function<SoloReport(const trace::Recording&)>;
 
 // `replay` may be empty: then nothing is said of a replay.
 void AddTraceShow(CLI::App& trace, Invocation& invocation, const SoloReplay& replay);

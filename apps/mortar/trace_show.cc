@@ -23,9 +23,10 @@ struct Show {
   bool json = false;
 };
 
-int WritePage(const trace::Recording& recording, const Show& options, const std::optional<Replayed>& replay) {
+int WritePage(const trace::Recording& recording, const Show& options, const SoloReport& solo) {
   ShowReport report = MakeShowReport(recording, kPageSlices);
-  report.replay = replay;
+  report.replay = solo.replay;
+  report.steps_found = solo.steps_found;
   auto file = trace::OutputFile::Create(options.page, trace::OutputFile::Kind::kPlain);
   auto status = file.ok() ? (*file)->Write(ToPage(report)) : base::Status(file.error());
   if (status.ok()) status = (*file)->Commit();
@@ -41,9 +42,11 @@ int ShowTrace(const Show& options, const SoloReplay& replay) {
     return recording.error().code == base::Code::kSystem ? kFailed : kBadInput;
   }
   ShowReport report = MakeShowReport(*recording);
-  if (replay) report.replay = replay(*recording);
+  const SoloReport solo = replay ? replay(*recording) : SoloReport{};
+  report.replay = solo.replay;
+  report.steps_found = solo.steps_found;
   if (!options.page.empty()) {
-    if (const int code = WritePage(*recording, options, report.replay); code != kDone) return code;
+    if (const int code = WritePage(*recording, options, solo); code != kDone) return code;
   }
   Print(options.json ? ToJson(report).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"
                      : ToText(report));

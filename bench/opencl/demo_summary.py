@@ -190,7 +190,8 @@ def table(results, as_json):
     notes = [f"x: against alone, in the same repetitions ({settings['repetitions']} of {settings['seconds']:g} s each, "
              f"{settings['requests']} requests a policy). Idle of alone: inference | training.",
              f"Answers: {results['wrong']} wrong of {results['answers']}. Training loss: {results['loss']}.",
-             "EMULATED DEVICE: programs and results are real (PoCL); kernels end at modelled times, one at a time."]
+             results.get("note", "EMULATED DEVICE: programs and results are real (PoCL); kernels end at modelled times, one "
+                         "at a time.")]
     if results["noise"]["words"]:
         notes.insert(0, results["noise"]["words"].upper())
     return "\n".join([*lines, "", *notes])

@@ -169,7 +169,7 @@ def page(results):
     rows = results["policies"]
     device_rows = [row for row in (results["alone"].get("device_rows") or [])] + rows
     parts = [
-        f"<header><p class='kicker'>Mortar demo · emulated device · {plots.escape(results['made'])}</p>"
+        f"<header><p class='kicker'>Mortar demo · {results.get('where', 'emulated device')} · {plots.escape(results['made'])}</p>"
         f"<h1>{plots.escape(headline(results))}</h1></header>",
         warning(results), opening(results), what_is_real(results), table(results),
         "<p class='caption'>× is against alone, from the same repetitions. Device idle of alone: inference by itself | training by "

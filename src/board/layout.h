@@ -104,8 +104,11 @@ struct alignas(64) Report {
   Atomic<std::uint64_t> period_submits;    // submits in one request or iteration; 0: no pattern
   Atomic<std::uint64_t> period_ns;
   Atomic<std::uint64_t> kernels_known;
-  Atomic<std::uint64_t> spare[3];
+  Atomic<std::uint64_t> minibatches;  // as marked by the program; monotone sums
+  Atomic<std::uint64_t> minibatch_ns;
+  Atomic<std::uint64_t> spare[1];
 };
+static_assert(sizeof(Report) == 64);
 
 struct alignas(64) Slot {
   // Line 0: rarely written, so that readers keep it in cache.

@@ -58,6 +58,8 @@ void ReadReport(const Report& from, ClientView& to) {
   to.measured_high_ppm = from.measured_high_ppm.load(kRelaxed);
   to.caution_permille = std::min<std::uint32_t>(from.caution_permille.load(kRelaxed), 1000);
   to.period_submits = from.period_submits.load(kRelaxed);
+  to.minibatches = from.minibatches.load(kRelaxed);
+  to.minibatch_ns = from.minibatch_ns.load(kRelaxed);
   to.period_ns = from.period_ns.load(kRelaxed);
   to.kernels_known = from.kernels_known.load(kRelaxed);
 }

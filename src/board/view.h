@@ -82,6 +82,7 @@ struct ClientView {
   std::int32_t measured_high_ppm = 0;
   std::uint32_t caution_permille = 0;
   std::uint64_t period_submits = 0;
+  std::uint64_t minibatches = 0, minibatch_ns = 0;  // as marked by the program
   std::uint64_t period_ns = 0;
   std::uint64_t kernels_known = 0;
   std::vector<LaneView> lanes;  // those in use

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "client/options.h"
+#include "client/process.h"
 #include "client/profile_store.h"
 #include "client/session.h"
 
@@ -73,6 +74,7 @@ struct ThreadState {
   int callbacks = 0;
   int skip = 0;  // calls to pass through before looking again whether a board can be had
   std::vector<Attached>* all = nullptr;
+  bool in_request = false, in_minibatch = false;  // as marked
 };
 #if defined(__GNUC__)
 __attribute__((tls_model("initial-exec")))
@@ -169,6 +171,8 @@ Lane* AttachThread(Device* device) {
   }
   Lane* lane = session->Attach();
   thread_state.all->push_back({epoch, session, lane});
+  if (thread_state.in_request) lane->TakeMark(Mark::kRequestBegin);
+  if (thread_state.in_minibatch) lane->TakeMark(Mark::kMinibatchBegin);
   thread_state.session = session;
   return thread_state.lane = lane;
 }
@@ -258,6 +262,32 @@ predict::Kernel* FindKernel(Device* device, model::KernelId id, std::string_view
   Session* session = device->session();
   if (added != nullptr && session != nullptr && session->trace() != nullptr) session->trace()->Name(id, name);
   return added;
+}
+
+bool MarkThread(Mark mark) {
+  const std::uint64_t epoch = StartProcess()->disabled ? 0 : CurrentEpoch();
+  if (epoch == 0 || over.load()) return false;
+  const bool begins = mark == Mark::kRequestBegin || mark == Mark::kMinibatchBegin;
+  const bool minibatch = mark == Mark::kMinibatchBegin || mark == Mark::kMinibatchEnd;
+  (minibatch ? thread_state.in_minibatch : thread_state.in_request) = begins;
+  if (thread_state.all == nullptr || thread_state.epoch != epoch) return true;  // nothing submitted yet
+  for (const Attached& a : *thread_state.all) {
+    if (a.epoch == epoch) a.lane->TakeMark(mark);
+  }
+  return true;
+}
+
+bool ForEachSession(const std::function<void(board::JoinRequest&)>& on_request,
+                    const std::function<void(Session&)>& on_session) {
+  Process* p = StartProcess();
+  if (p->disabled || CurrentEpoch() == 0 || over.load()) return false;
+  const std::lock_guard lock(p->mutex);
+  on_request(p->options.join);
+  for (const auto& device : p->devices) {
+    Session* session = device->session();
+    if (session != nullptr && !session->lost()) on_session(*session);
+  }
+  return true;
 }
 
 CallbackScope::CallbackScope() { ++thread_state.callbacks; }

@@ -16,6 +16,7 @@ namespace mortar::client {
 namespace {
 
 constexpr int kAnnounceTries = 3;
+constexpr std::int64_t kClaimDriftNs = 2'000;  // chosen: a claim that much too early is not worth moving
 
 inline void Pause() {
 #if defined(__x86_64__)
@@ -61,6 +62,13 @@ bool Gate::Claim(std::uint64_t seen, std::int64_t until_ns, std::uint64_t* claim
 
 void Gate::GiveUp(std::uint64_t claimed, std::uint64_t previous) {
   board_.header().fill_until.compare_exchange_strong(claimed, previous);
+}
+
+bool Gate::Move(std::uint64_t claimed, std::int64_t until_ns) {
+  board::FillWord word = board::UnpackFill(claimed);
+  if (until_ns <= word.until_ns + kClaimDriftNs) return true;
+  word.until_ns = std::min(until_ns, view_.now_ns + policy::kStandstillNs);
+  return board_.header().fill_until.compare_exchange_strong(claimed, board::PackFill(word));
 }
 
 void Gate::DrawBack(std::int64_t until_ns) {
@@ -116,6 +124,10 @@ Admission Gate::Admit(Watch* watch, LaneWriter* lane, std::int64_t length_ns,
       if (verdict.action == policy::Action::kWait) {
         GiveUp(claimed, fill_word);
         ++admission.claims_lost;
+      } else if (!Move(claimed, verdict.until_ns)) {
+        ++admission.claims_lost;
+        now = host_.NowNs();
+        continue;
       } else {
         admission.fill = true;
       }

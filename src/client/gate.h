@@ -52,6 +52,9 @@ class Gate {
   // False: the claim was lost to another client.
   bool Claim(std::uint64_t seen, std::int64_t until_ns, std::uint64_t* claimed);
   void GiveUp(std::uint64_t claimed, std::uint64_t previous);
+  // Admitted later than claimed, and so ending later: others must see that. False: somebody claimed behind
+  // it, on the old word.
+  bool Move(std::uint64_t claimed, std::int64_t until_ns);
   // Nobody above is active: others learn all the same until when the device has work of ours.
   void Announce(std::int64_t until_ns);
 

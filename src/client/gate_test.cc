@@ -181,6 +181,31 @@ TEST_F(GateTest, TooLateAfterTheClaimGivesItUp) {
   EXPECT_EQ(after_giving_up, before) << "what stood there before the claim stands again";
 }
 
+// The thread was away for 100 us between claim and second look, and what it submits still fits.
+TEST_F(GateTest, LateButInTimeMovesTheClaim) {
+  HolderRuns(kStart, kStart + 500 * kUs);
+  host.on_look = [this](int look) {
+    if (look == 2) host.now += 100 * kUs;
+  };
+  const Admission admission = Admit(144 * kUs);
+  EXPECT_TRUE(admission.fill);
+  EXPECT_EQ(admission.until_ns, kStart + 244 * kUs);
+  EXPECT_NEAR(static_cast<double>(Claimed().until_ns - kStart), 244 * kUs, 64);
+}
+
+TEST_F(GateTest, LateWithAnotherBehindItDecidesAnew) {
+  HolderRuns(kStart, kStart + 500 * kUs);
+  host.on_look = [this](int look) {
+    if (look != 2) return;
+    host.now += 100 * kUs;
+    own.board().header().fill_until.store(board::PackFill({other.index(), 9, kStart + 192 * kUs}));
+  };
+  const Admission admission = Admit(144 * kUs);
+  EXPECT_TRUE(admission.fill);
+  EXPECT_EQ(admission.claims_lost, 1U);
+  EXPECT_EQ(admission.until_ns, kStart + (192 + 144) * kUs) << "behind the other's fill";
+}
+
 TEST_F(GateTest, ClaimOfAnotherIsWaitedFor) {
   HolderRuns(kStart, kStart + 500 * kUs);
   own.board().header().fill_until.store(board::PackFill({other.index(), 1, kStart + 256 * kUs}));

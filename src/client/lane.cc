@@ -16,10 +16,6 @@ constexpr std::int64_t kRestedNs = 10'000'000;         // chosen: silence after 
 
 double LimitOf(const board::Slot& slot) { return slot.max_slowdown_ppm.load(kRelaxed) * 1e-6; }
 
-void AddTo(board::Atomic<std::uint64_t>& sum, std::uint64_t* pending) {
-  if (*pending != 0) sum.fetch_add(std::exchange(*pending, 0), kRelaxed);
-}
-
 }  // namespace
 
 Lane::Lane(Session& session, int index, std::uint64_t seed)
@@ -228,52 +224,6 @@ void Lane::OnEndedRequest() {
                 .value_ns = ended.harm_ns,
                 .detail = ended.control ? 1U : 0U});
   }
-}
-
-void Lane::PublishLadders() {
-  for (int ladder = predictor_.TakeChangedLadder(); ladder >= 0; ladder = predictor_.TakeChangedLadder()) {
-    board::Ladder& line = session_.slot().ladders[ladder];
-    for (int r = 0; r < board::kRungs; ++r) {
-      line.length_us[r].store(predictor_.ladders().length_us(static_cast<std::uint8_t>(ladder), r), kRelaxed);
-    }
-    session_.slot().idle_after_ns.store(predictor_.ladders().idle_after_ns(), kRelaxed);
-  }
-}
-
-void Lane::Flush() {
-  board::Counters& counters = session_.slot().counters;
-  AddTo(counters.submits, &pending_.submits);
-  AddTo(counters.gated, &pending_.gated);
-  AddTo(counters.gated_ns, &pending_.gated_ns);
-  AddTo(counters.fills, &pending_.fills);
-  AddTo(counters.fill_ns, &pending_.fill_ns);
-  AddTo(counters.device_ns, &pending_.device_ns);
-  AddTo(counters.waits, &pending_.waits);
-  AddTo(counters.wait_ns, &pending_.wait_ns);
-  AddTo(counters.claims_lost, &pending_.claims_lost);
-  if (pending_.requests + pending_.controls != 0) Report();
-  AddTo(counters.requests, &pending_.requests);
-  AddTo(counters.request_ns, &pending_.request_ns);
-  AddTo(counters.harm_ns, &pending_.harm_ns);
-  AddTo(counters.controls, &pending_.controls);
-  AddTo(counters.control_ns, &pending_.control_ns);
-}
-
-void Lane::Report() {
-  board::Report& report = session_.slot().report;
-  const policy::MeasuredSlowdown measured = controller_.Measured();
-  const auto ppm = [](double share) {
-    return static_cast<std::int32_t>(std::clamp(share, -1.0, 1000.0) * 1e6);
-  };
-  if (measured.known) {
-    report.measured_low_ppm.store(ppm(measured.low), kRelaxed);
-    report.measured_high_ppm.store(ppm(measured.high), kRelaxed);
-    report.measured_slowdown_ppm.store(ppm(measured.mean), kRelaxed);
-  }
-  report.caution_permille.store(static_cast<std::uint32_t>(controller_.caution() * 1000), kRelaxed);
-  report.period_submits.store(predictor_.period_submits(), kRelaxed);
-  report.period_ns.store(static_cast<std::uint64_t>(predictor_.period_ns()), kRelaxed);
-  report.kernels_known.store(session_.kernels().size(), kRelaxed);
 }
 
 void Lane::AddSample(predict::Kernel& kernel, std::int64_t device_ns, std::int64_t began_ns,

@@ -28,6 +28,9 @@ struct Launch {
   bool gated = true;  // false: a call that must not be held (from a driver's callback)
 };
 
+// What the program itself says of its requests (client/hints.h).
+enum class Mark { kRequestBegin, kRequestEnd, kMinibatchBegin, kMinibatchEnd };
+
 struct Ticket {
   std::uint64_t sequence = 0;  // of this submit on its lane; 0: nothing is tracked
   std::int64_t at_ns = 0;      // board time
@@ -48,6 +51,8 @@ class Lane {
   static constexpr std::uint64_t kAll = ~std::uint64_t{0};
   void LeaveWait(std::uint64_t covered);
   void OnInvisibleWait() { predictor_.OnInvisibleWait(); }
+  // Counts for nothing on the lane that several threads share: whose request it is would not be known.
+  void TakeMark(Mark mark);
 
   // Device time of a launch; for tracing also when it ran (board time; 0: unknown) and, if that is known, its
   // ticket's at_ns.
@@ -83,6 +88,9 @@ class Lane {
   std::int64_t wait_began_ = 0;
   std::int64_t last_activity_ = 0;
   std::int64_t checked_at_ = 0;
+  bool in_request_ = false;  // as marked
+  bool in_minibatch_ = false;
+  std::int64_t minibatch_began_ = 0;
   // Not yet on the board.
   struct Pending {
     std::uint64_t submits = 0, gated = 0, gated_ns = 0, fills = 0, fill_ns = 0, device_ns = 0, waits = 0,

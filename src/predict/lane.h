@@ -80,6 +80,8 @@ class LanePredictor {
   // PlanNext and set_caution how the next ones are to run. `valid` false: none did.
   RequestTracker::Ended TakeEnded() { return std::exchange(ended_, {}); }
   bool has_ended() const { return ended_.valid; }
+  // The program marks where its request begins or ends; may end one (has_ended).
+  void OnMark(bool begins, std::int64_t now_ns) { ended_ = requests_.OnMark(begins, now_ns); }
   void PlanNext(bool control) { requests_.PlanNext(control); }
   // 0: offer what is foretold (medians, no margin) … 1: offer nothing. See policy::Controller::caution.
   void set_caution(double caution) {
@@ -93,6 +95,7 @@ class LanePredictor {
   int TakeChangedLadder();
   std::uint32_t period_submits() const { return book_.period(); }
   std::int64_t period_ns() const { return period_ns_; }
+  std::uint32_t periods_begun() const { return laps_; }
   // Recording run (mortar profile record): gaps go to the kernels' offline means.
   void set_recording(bool on) { recording_ = on; }
 

@@ -4,12 +4,12 @@
 
 namespace mortar::predict {
 
-RequestTracker::Ended RequestTracker::Close() {
+RequestTracker::Ended RequestTracker::Close(std::int64_t end) {
   Ended ended;
-  if (began_ != 0 && waits_ > 0 && last_return_ > began_) {
+  if (began_ != 0 && waits_ > 0 && end > began_) {
     const bool control = withhold_ == 1;
     // The first of a withheld pair is neither control nor treated.
-    ended = {withhold_ != 2, last_return_ - began_, harm_, control, last_return_};
+    ended = {withhold_ != 2, end - began_, harm_, control, end};
     if (withhold_ > 0) --withhold_;
   }
   began_ = 0;
@@ -24,7 +24,7 @@ RequestTracker::Ended RequestTracker::OnSubmit(std::int64_t now, std::int64_t re
     const std::int64_t gap = now - returned;
     gaps_.Add(gap);
     if (++seen_ % 64 == 1) threshold_ = std::max(kSilenceNs, kSilenceTimes * gaps_.Quantile(0.5));
-    if (began_ != 0 && (starts_period || gap > threshold_)) ended = Close();
+    if (began_ != 0 && (starts_period || gap > threshold_)) ended = Close(last_return_);
   }
   if (began_ == 0) began_ = now;
   return ended;
@@ -34,7 +34,14 @@ RequestTracker::Ended RequestTracker::OnWaitReturn(std::int64_t now, std::int64_
   last_return_ = now;
   harm_ += harm;
   ++waits_;
-  return waits_ >= kMostWaits ? Close() : Ended{};
+  return waits_ >= kMostWaits && !marked_ ? Close(last_return_) : Ended{};
+}
+
+RequestTracker::Ended RequestTracker::OnMark(bool begins, std::int64_t now) {
+  const Ended ended = Close(begins ? last_return_ : now);
+  marked_ = true;
+  if (begins) began_ = now;
+  return ended;
 }
 
 void RequestTracker::PlanNext(bool control) {

@@ -2,8 +2,9 @@
 //
 // A request lasts from its first submit to the return of its last wait. It ends where the period begins anew,
 // else at a silence after a wait that is long against the program's usual ones (at least kSilenceNs), else
-// after kMostWaits waits. Time spent idle between requests is nobody's request time: a limit on slowdown must
-// not grow with it. One owner. Pure.
+// after kMostWaits waits; or, once the program marks its requests itself, where it says and nowhere else.
+// Time spent idle between requests is nobody's request time: a limit on slowdown must not grow with it. One
+// owner. Pure.
 #pragma once
 
 #include <cstdint>
@@ -27,13 +28,16 @@ class RequestTracker {
   };
 
   // OnSubmit has something to do: a wait returned before the submit, or no request is open.
-  bool WantsSubmit(std::int64_t returned) const { return returned != 0 || began_ == 0; }
+  bool WantsSubmit(std::int64_t returned) const { return !marked_ && (returned != 0 || began_ == 0); }
   // A submit at `now`, after a wait that returned at `returned` (0: none since the last submit).
   // `starts_period`: the period is known and begins here. Returns the request that this shows to have ended.
   Ended OnSubmit(std::int64_t now, std::int64_t returned, bool starts_period);
   // A wait returned at `now`, `harm` of it modelled as delay by fills. Returns the request if it surely ended
   // here.
   Ended OnWaitReturn(std::int64_t now, std::int64_t harm);
+
+  // The program says that its request begins, or ends. An unfinished one ends where the next begins.
+  Ended OnMark(bool begins, std::int64_t now);
 
   // Called by the owner after a request ended: is the next one to be a control? Two requests in a row are
   // then run without fills and the second is the control: the first clears what fills left on the device.
@@ -42,7 +46,7 @@ class RequestTracker {
   bool withheld() const { return withhold_ > 0; }
 
  private:
-  Ended Close();
+  Ended Close(std::int64_t end);
 
   base::Histogram gaps_;
   std::int64_t threshold_ = kSilenceNs;
@@ -51,6 +55,7 @@ class RequestTracker {
   std::int64_t last_return_ = 0;
   std::int64_t harm_ = 0;
   int waits_ = 0;
+  bool marked_ = false;
   int withhold_ = 0;  // requests yet to run without fills, the open one included
 };
 

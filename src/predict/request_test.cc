@@ -61,6 +61,32 @@ TEST_F(RequestTest, EndsAfterManyWaits) {
   EXPECT_EQ(ended.request_ns, (20 * 100 + 19 * 50) * kUs);
 }
 
+TEST_F(RequestTest, MarksOverrideWhatIsFoundWithoutThem) {
+  Step(50);
+  EXPECT_FALSE(tracker.OnMark(true, 1'001'000 * kUs).control);
+  RequestTracker::Ended ended;
+  std::int64_t now = 1'001'000 * kUs;
+  // Periods, silences and many waits end nothing any more.
+  for (int i = 0; i < 3 * RequestTracker::kMostWaits; ++i) {
+    now += 2'000 * kUs;
+    EXPECT_FALSE(tracker.WantsSubmit(now - 10));
+    EXPECT_FALSE(tracker.OnWaitReturn(now, kUs).valid) << i;
+  }
+  ended = tracker.OnMark(false, now + 5 * kUs);
+  ASSERT_TRUE(ended.valid);
+  EXPECT_EQ(ended.request_ns, now + 5 * kUs - 1'001'000 * kUs);
+  EXPECT_EQ(ended.harm_ns, 60 * kUs);
+  // Between requests nothing is counted, and an end without a beginning says nothing.
+  tracker.OnWaitReturn(now + 10 * kUs, 9 * kUs);
+  EXPECT_FALSE(tracker.OnMark(false, now + 20 * kUs).valid);
+  tracker.OnMark(true, now + 30 * kUs);
+  tracker.OnWaitReturn(now + 40 * kUs, 0);
+  ended = tracker.OnMark(true, now + 50 * kUs);
+  ASSERT_TRUE(ended.valid) << "an unfinished request ends where the next begins";
+  EXPECT_EQ(ended.harm_ns, 0) << "what came between requests is nobody's";
+  EXPECT_EQ(ended.request_ns, 10 * kUs);
+}
+
 // Of a withheld pair the first is nobody's and the second the control.
 TEST_F(RequestTest, ControlIsTheSecondOfTwoWithoutFills) {
   Step(50, true);

@@ -43,7 +43,9 @@ World::World(const RunSpec& spec) : spec_(spec), settings_(spec.settings) {
                                                          : model::DeviceMode::kFifo;
   settings_.switch_cost_ns = device.switch_ns;
   if (IsYardstick(spec.policy) && spec.holder != nullptr) {
-    yardstick_ = std::make_unique<Yardstick>(spec.holder, spec.policy == Policy::kOracleSlack);
+    yardstick_ =
+        std::make_unique<Yardstick>(spec.holder, spec.policy == Policy::kOracleSlack,
+                                    settings_.mode == model::DeviceMode::kSliced ? device.switch_ns : 0);
   }
   std::uint32_t device_count = 1;
   std::uint32_t thread_count = 0;

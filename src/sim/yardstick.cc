@@ -5,8 +5,8 @@
 
 namespace mortar::sim {
 
-Yardstick::Yardstick(std::shared_ptr<const Schedule> holder, bool slack)
-    : holder_(std::move(holder)), slack_(slack), engines_(holder_->engines.size()) {}
+Yardstick::Yardstick(std::shared_ptr<const Schedule> holder, bool slack, Ns switch_ns)
+    : holder_(std::move(holder)), slack_(slack), switch_ns_(switch_ns), engines_(holder_->engines.size()) {}
 
 void Yardstick::PlayNext(EngineState& engine, const std::vector<ScheduledOp>& ops) const {
   const ScheduledOp& op = ops[engine.next++];
@@ -23,11 +23,11 @@ Ns Yardstick::Grant(std::uint32_t index, Ns earliest, Ns duration, bool* directl
   const std::vector<ScheduledOp>& ops = holder_->engines[index];
   *directly = engine.cursor == engine.granted;
   for (;;) {
-    const Ns start = std::max(engine.cursor, earliest);
+    const Ns start = std::max(engine.cursor + (*directly ? 0 : switch_ns_), earliest);
     if (engine.next < ops.size()) {
       const ScheduledOp& next = ops[engine.next];
       const Ns limit = slack_ ? next.latest_ns : next.start_ns;
-      if (next.ready_ns <= start || start + duration > limit) {
+      if (next.ready_ns <= start || start + duration + switch_ns_ > limit) {
         PlayNext(engine, ops);
         *directly = false;
         continue;

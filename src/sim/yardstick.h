@@ -2,8 +2,9 @@
 // for moves.
 //
 // Built from what the holder did alone (Schedule); plays its operations forward against what was granted, on
-// one engine. `slack` false: no operation of the holder may move at all (oracle-gap). Greedy, so not an upper
-// bound: an operation takes the first place that it fits. One owner.
+// one engine. `slack` false: no operation of the holder may move at all (oracle-gap). Where contexts take
+// turns, the way there and back counts, once for operations with nothing of the holder's between them.
+// Greedy, so not an upper bound: an operation takes the first place that it fits. One owner.
 #pragma once
 
 #include <memory>
@@ -15,7 +16,8 @@ namespace mortar::sim {
 
 class Yardstick {
  public:
-  Yardstick(std::shared_ptr<const Schedule> holder, bool slack);
+  // `switch_ns`: from one context to the other.
+  Yardstick(std::shared_ptr<const Schedule> holder, bool slack, Ns switch_ns = 0);
 
   // The earliest start, not before `earliest`, of an operation of `duration`; it is then taken.
   // *directly: nothing of the holder's runs between it and what was granted before it.
@@ -32,6 +34,7 @@ class Yardstick {
 
   std::shared_ptr<const Schedule> holder_;
   bool slack_;
+  Ns switch_ns_;
   std::vector<EngineState> engines_;
 };
 

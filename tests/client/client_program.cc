@@ -3,6 +3,7 @@
 // Usage: client_program SCENARIO [NUMBER…]. Prints one line an event on stdout and ends with 0; what it is
 // called and its priority come from the environment, as for any program (MORTAR_NAME, MORTAR_PRIORITY, …).
 #include <fcntl.h>
+#include <mortar/mortar.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -21,6 +22,7 @@
 
 #include "board/fill_word.h"
 #include "client/client.h"
+#include "client/hints.h"
 #include "client/session.h"
 
 namespace {
@@ -218,11 +220,35 @@ int Locked(const Arguments& arguments) {
   return 0;
 }
 
+int Hint(unsigned hint, long long value = 0) { return client::TakeHint(hint, value); }
+
+// marked REQUESTS: two kernels in each; the first is marked before anything was submitted. Then minibatches,
+// settings, and nonsense; ends when it is told to.
+int Marked(const Arguments& arguments) {
+  for (long i = 0; i < At(arguments, 0, 5); ++i) {
+    Hint(MORTAR_HINT_REQUEST_BEGIN);
+    RunKernel(100);
+    usleep(3'000);  // a silence that would end a request, were it not marked
+    Hint(MORTAR_HINT_MINIBATCH_BEGIN);
+    RunKernel(200);
+    Hint(MORTAR_HINT_MINIBATCH_END);
+    Hint(MORTAR_HINT_REQUEST_END);
+  }
+  const int set = Hint(MORTAR_HINT_PRIORITY, 2) | Hint(MORTAR_HINT_MAX_SLOWDOWN_PPM, 50'000) |
+                  Hint(MORTAR_HINT_WEIGHT_PERMILLE, 3'000);
+  Hint(MORTAR_HINT_REQUEST_END);  // without a beginning
+  Say("slot " + SlotText());
+  Say("answers " + std::to_string(set) + " " + std::to_string(Hint(MORTAR_HINT_PRIORITY, 10)) + " " +
+      std::to_string(Hint(99)));
+  char byte = 0;
+  return read(STDIN_FILENO, &byte, 1) >= 0 ? 0 : 1;
+}
+
 int Run(const std::string& scenario, const Arguments& arguments) {
   const std::map<std::string, std::function<int(const Arguments&)>> scenarios = {
-      {"submit", Submit}, {"hold", Hold},          {"crash", Crash}, {"threads", Threads},
-      {"fork", Fork},     {"fork-held", ForkHeld}, {"exec", Exec},   {"callback", Callback},
-      {"claim", Claim},   {"locked", Locked},
+      {"submit", Submit}, {"hold", Hold},          {"crash", Crash},   {"threads", Threads},
+      {"fork", Fork},     {"fork-held", ForkHeld}, {"exec", Exec},     {"callback", Callback},
+      {"claim", Claim},   {"locked", Locked},      {"marked", Marked},
   };
   const auto found = scenarios.find(scenario);
   if (found == scenarios.end()) return 2;

@@ -126,6 +126,17 @@ def numbers_def(text, version):
     return out + "#endif\n"
 
 
+def runtime_def(folder, version):
+    out = heading("The runtime library: MORTAR_CUDART_ERROR(name, value) and MORTAR_CUDART_FUNCTION(name).", version)
+    out += "#ifdef MORTAR_CUDART_ERROR\n"
+    for name, value in headers.read_runtime_errors(folder):
+        out += f"MORTAR_CUDART_ERROR({name}, {value})\n"
+    out += "#endif\n#ifdef MORTAR_CUDART_FUNCTION\n"
+    for name in headers.read_runtime_functions(folder):
+        out += f"MORTAR_CUDART_FUNCTION({name})\n"
+    return out + "#endif\n"
+
+
 def generate(folder):
     """{file name: content}."""
     version = headers.toolkit_version(folder)
@@ -141,6 +152,7 @@ def generate(folder):
         "forwarders.def": forwarders_def(functions, version),
         "numbers.def": numbers_def(text, version),
         "handles.def": handles,
+        "runtime.def": runtime_def(folder, version),
     }
 
 

@@ -145,3 +145,26 @@ def read_versions(folder, functions):
 def toolkit_version(folder):
     with open(os.path.join(folder, "cuda.h"), encoding="utf-8") as file:
         return int(re.search(r"#define CUDA_VERSION (\d+)", file.read())[1])
+
+
+def read_runtime_functions(folder):
+    """Names of what the runtime library exports by its header, each with its per-thread default stream's form."""
+    with open(os.path.join(folder, "cuda_runtime_api.h"), encoding="utf-8") as file:
+        text = file.read()
+    names = set(re.findall(r"^\s*extern\b[^;{]*?\bCUDARTAPI(?:_CDECL)?\s+(cuda\w+)\s*\(", text, re.MULTILINE))
+    for name, kind in re.findall(r"#\s*define\s+(cuda\w+)\s+__CUDART_API_PT(SZ|DS)\(cuda\w+\)", text):
+        if name in names:
+            names.add(f"{name}_pt{kind.lower()}")
+    if len(names) < 100:
+        raise HeaderError("cuda_runtime_api.h declares hardly any function; teach tools/cuda/headers.py")
+    return sorted(names)
+
+
+def read_runtime_errors(folder):
+    """(name, value) of each cudaError."""
+    with open(os.path.join(folder, "driver_types.h"), encoding="utf-8") as file:
+        body = re.search(r"enum\s+__device_builtin__\s+cudaError\s*\{(.*?)\};", file.read(), re.DOTALL)
+    if body is None:
+        raise HeaderError("driver_types.h has no enum cudaError; teach tools/cuda/headers.py")
+    text = re.sub(r"/\*.*?\*/", "", body[1], flags=re.DOTALL)
+    return [(name, int(value)) for name, value in re.findall(r"(cuda\w+)\s*=\s*(\d+)", text)]

@@ -3,6 +3,7 @@
 // beyond a driver's functions, and the end of the process.
 #include "backend/cuda/driver.h"
 #include "client/client.h"
+#include "client/hints.h"
 
 namespace {
 
@@ -26,4 +27,9 @@ MORTAR_EXPORT void mortar_simcuda_register(const char* name, void* kernel) {
 
 MORTAR_EXPORT void mortar_cuda_use_driver(const char* path) {
   if (path != nullptr) mortar::cuda::UseDriver(path);
+}
+
+// include/mortar/mortar.h
+MORTAR_EXPORT int mortar_hint(unsigned hint, long long value) {
+  return mortar::client::TakeHint(hint, value);
 }

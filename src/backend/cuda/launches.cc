@@ -34,12 +34,9 @@ predict::Kernel* Identify(client::Device* device, Function& function, const Kern
   return client::FindKernel(device, base::Combine(kernel->id, arguments), function.text());
 }
 
+// REQUIRES: caller has a lane, launch has a function.
 template <typename Call>
-inline CUresult Launch(const KernelLaunch& launch, Call&& call) noexcept {
-  // A call that the driver will refuse goes straight to it.
-  if (launch.function == nullptr) return call();
-  const Caller caller = FindCaller(launch.stream, launch.per_thread);
-  if (!caller) return call();
+inline CUresult Launch(const Caller& caller, const KernelLaunch& launch, Call&& call) noexcept {
   Function* function = FindFunction(launch.function);
   if (function == nullptr) [[unlikely]] {
     const CUresult status = Submit(caller, {}, call);
@@ -56,20 +53,47 @@ inline CUresult Launch(const KernelLaunch& launch, Call&& call) noexcept {
                 call);
 }
 
+// A call that the driver will refuse goes straight to it.
+inline Caller FindLauncher(CUfunction function, CUstream stream, bool per_thread) {
+  return function != nullptr ? FindCaller(stream, per_thread) : Caller{};
+}
+
+// Without a lane: `call`, and nothing stored before it. Else as above.
+template <typename Call>
+inline CUresult Launch(const KernelLaunch& launch, Call&& call) noexcept {
+  const Caller caller = FindLauncher(launch.function, launch.stream, launch.per_thread);
+  return caller ? Launch(caller, launch, call) : call();
+}
+
+// What passes through takes no frame and stores nothing; everything else is out of its way in here.
+template <Symbol kSymbol, typename... Rest>
+[[gnu::noinline]] CUresult LaunchGated(const Caller& caller, const KernelLaunch& launch,
+                                       Rest... rest) noexcept {
+  return Launch(caller, launch, [&] {
+    const auto number = [](std::uint64_t n) { return static_cast<unsigned int>(n); };
+    const auto& [grid, block, shared_bytes] = launch.shape;
+    return Real<kSymbol>()(launch.function, number(grid[0]), number(grid[1]), number(grid[2]),
+                           number(block[0]), number(block[1]), number(block[2]), number(shared_bytes),
+                           launch.stream, launch.arguments, rest...);
+  });
+}
+
 template <Symbol kSymbol, bool kPerThread>
 inline CUresult LaunchShaped(CUfunction f, unsigned int grid_x, unsigned int grid_y, unsigned int grid_z,
                              unsigned int block_x, unsigned int block_y, unsigned int block_z,
-                             unsigned int shared, CUstream stream, void** arguments,
-                             const auto&... rest) noexcept {
-  return Launch({.function = f,
-                 .shape = {{grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, shared},
-                 .stream = stream,
-                 .per_thread = kPerThread,
-                 .arguments = arguments},
-                [&] {
-                  return Real<kSymbol>()(f, grid_x, grid_y, grid_z, block_x, block_y, block_z, shared, stream,
-                                         arguments, rest...);
-                });
+                             unsigned int shared, CUstream stream, void** arguments, auto... rest) noexcept {
+  const Caller caller = FindLauncher(f, stream, kPerThread);
+  if (!caller) {
+    return Real<kSymbol>()(f, grid_x, grid_y, grid_z, block_x, block_y, block_z, shared, stream, arguments,
+                           rest...);
+  }
+  return LaunchGated<kSymbol>(caller,
+                              {.function = f,
+                               .shape = {{grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, shared},
+                               .stream = stream,
+                               .per_thread = kPerThread,
+                               .arguments = arguments},
+                              rest...);
 }
 
 bool IsProgrammatic(const CUlaunchConfig& config) {

@@ -1,14 +1,17 @@
 // What the CUDA shim adds to a call, as programs load it, over a driver that returns at once.
 //
+// Requests of 60 calls, then a wait that is not timed (LaunchSync: none).
+//
 // BM_CudaShim_Direct          the driver itself: subtract it.
 // BM_CudaShim_Forwarded       a function that is only forwarded.
-// BM_CudaShim_PassThrough     cuLaunchKernel through the shim while Mortar cannot work (no board can be
-// opened). BM_CudaShim_HolderSubmit    cuLaunchKernel with 5 arguments through the gate, as holder, another
-// client being on the
-//                             board, sampling at its steady rate.
+// BM_CudaShim_PassThrough     cuLaunchKernel through the shim while Mortar cannot work: no board can be
+// opened. BM_CudaShim_HolderSubmit    cuLaunchKernel with 5 arguments through the gate, as holder, another
+// client being on
+//                             the board, sampling at its steady rate.
 // BM_CudaShim_LaunchSync…     a launch and a wait for it, directly and as holder.
 //
-// median_ns and p99_ns are of single calls, by the processor's counter, less what reading it takes.
+// The time of an iteration is a request's; median_ns is that of a call in the median request, single_… are of
+// single calls by the processor's counter (steps of 10 ns on some processors), less what reading it takes.
 #include <benchmark/benchmark.h>
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -38,7 +41,8 @@ namespace mortar::cuda {
 namespace {
 
 auto* const kStream = reinterpret_cast<CUstream>(0x5000);
-constexpr int kSingles = 200'000;
+constexpr int kSingles = 240'000;
+constexpr int kARequest = 60;  // calls, as the holder of bench/cuda
 
 struct Functions {
   decltype(&cuLaunchKernel) launch;
@@ -81,31 +85,52 @@ double Quantile(std::vector<std::uint64_t>& ticks, double q) {
   return static_cast<double>(ticks[at]);
 }
 
-template <typename Body>
-std::vector<std::uint64_t> Single(Body&& body) {
-  std::vector<std::uint64_t> ticks(kSingles);
-  for (std::uint64_t& one : ticks) {
-    const std::uint64_t before = base::ReadCounter();
-    body();
-    one = base::ReadCounter() - before;
+// The clock that single calls are timed by; without a counter there are no figures of single calls.
+class Ticks {
+ public:
+  double Ns(double ticks) const {
+    return static_cast<double>(scale_.ToNs(scale_.base + static_cast<std::uint64_t>(ticks))) - first_;
   }
-  return ticks;
-}
+  bool usable() const { return scale_.kind == base::ClockKind::kCounter; }
+
+ private:
+  base::ClockScale scale_ = base::MeasureClock();
+  double first_ = static_cast<double>(scale_.ToNs(scale_.base));
+};
 
 template <typename Body>
-void Measure(benchmark::State& state, Body&& body) {
-  for (auto _ : state) benchmark::DoNotOptimize(body());
-  const base::ClockScale scale = base::MeasureClock();
-  const auto ns = [&](double ticks) {
-    return static_cast<double>(scale.ToNs(scale.base + static_cast<std::uint64_t>(ticks)));
-  };
-  if (scale.kind != base::ClockKind::kCounter) return;
-  std::vector<std::uint64_t> nothing = Single([] { benchmark::ClobberMemory(); });
-  std::vector<std::uint64_t> single = Single([&] { benchmark::DoNotOptimize(body()); });
+std::uint64_t Timed(Body&& body) {
+  const std::uint64_t before = base::ReadCounter();
+  body();
+  return base::ReadCounter() - before;
+}
+
+// Requests of kARequest calls of `body`, then `between`, untimed. Reports the time of a call in the median
+// request, and the 99th percentile of single calls.
+template <typename Body, typename Between>
+void Measure(benchmark::State& state, Body&& body, Between&& between) {
+  const Ticks clock;
+  std::vector<std::uint64_t> requests;
+  for (auto _ : state) {
+    const std::int64_t before = base::MonotonicNs();
+    requests.push_back(Timed([&] {
+      for (int i = 0; i < kARequest; ++i) benchmark::DoNotOptimize(body());
+    }));
+    state.SetIterationTime(static_cast<double>(base::MonotonicNs() - before) * 1e-9);
+    between();
+  }
+  if (!clock.usable()) return;
+  state.counters["median_ns"] = clock.Ns(Quantile(requests, 0.5)) / kARequest;
+  std::vector<std::uint64_t> nothing(kSingles);
+  for (std::uint64_t& one : nothing) one = Timed([] { benchmark::ClobberMemory(); });
+  std::vector<std::uint64_t> singles(kSingles);
+  for (int i = 0; i < kSingles; ++i) {
+    singles[static_cast<std::size_t>(i)] = Timed([&] { benchmark::DoNotOptimize(body()); });
+    if (i % kARequest == kARequest - 1) between();
+  }
   const double reading = Quantile(nothing, 0.5);
-  const double first = ns(0);
-  state.counters["median_ns"] = ns(std::max(0.0, Quantile(single, 0.5) - reading)) - first;
-  state.counters["p99_ns"] = ns(std::max(0.0, Quantile(single, 0.99) - reading)) - first;
+  state.counters["single_median_ns"] = clock.Ns(std::max(0.0, Quantile(singles, 0.5) - reading));
+  state.counters["single_p99_ns"] = clock.Ns(std::max(0.0, Quantile(singles, 0.99) - reading));
 }
 
 // The process loads the stub as its driver; without a board until WithBoard.
@@ -149,52 +174,61 @@ void WithBoard() {
   }
 }
 
+void Launches(benchmark::State& state, const Functions& functions) {
+  Launch launch(functions);
+  Measure(state, launch, [&] { functions.wait(kStream); });
+}
+
 void BM_CudaShim_Direct(benchmark::State& state) {
   Prepare();
-  Measure(state, Launch(OfTheDriver()));
+  Launches(state, OfTheDriver());
 }
-BENCHMARK(BM_CudaShim_Direct);
+BENCHMARK(BM_CudaShim_Direct)->UseManualTime();
 
 void BM_CudaShim_Forwarded(benchmark::State& state) {
   Prepare();
   auto* call = OfTheShim().forwarded;
-  Measure(state, [&] { return call(nullptr); });
+  Measure(
+      state, [&] { return call(nullptr); }, [] {});
 }
-BENCHMARK(BM_CudaShim_Forwarded);
+BENCHMARK(BM_CudaShim_Forwarded)->UseManualTime();
 
 void BM_CudaShim_PassThrough(benchmark::State& state) {
   Prepare();
-  Measure(state, Launch(OfTheShim()));
+  Launches(state, OfTheShim());
 }
-BENCHMARK(BM_CudaShim_PassThrough);
+BENCHMARK(BM_CudaShim_PassThrough)->UseManualTime();
 
 void BM_CudaShim_HolderSubmit(benchmark::State& state) {
   Prepare();
   WithBoard();
-  Measure(state, Launch(OfTheShim()));
+  Launches(state, OfTheShim());
 }
-BENCHMARK(BM_CudaShim_HolderSubmit);
+BENCHMARK(BM_CudaShim_HolderSubmit)->UseManualTime();
 
 void LaunchSync(benchmark::State& state, const Functions& functions) {
   Launch launch(functions);
-  Measure(state, [&] {
-    launch();
-    return functions.wait(kStream);
-  });
+  Measure(
+      state,
+      [&] {
+        launch();
+        return functions.wait(kStream);
+      },
+      [] {});
 }
 
 void BM_CudaShim_LaunchSyncDirect(benchmark::State& state) {
   Prepare();
   LaunchSync(state, OfTheDriver());
 }
-BENCHMARK(BM_CudaShim_LaunchSyncDirect);
+BENCHMARK(BM_CudaShim_LaunchSyncDirect)->UseManualTime();
 
 void BM_CudaShim_LaunchSync(benchmark::State& state) {
   Prepare();
   WithBoard();
   LaunchSync(state, OfTheShim());
 }
-BENCHMARK(BM_CudaShim_LaunchSync);
+BENCHMARK(BM_CudaShim_LaunchSync)->UseManualTime();
 
 }  // namespace
 }  // namespace mortar::cuda

@@ -24,7 +24,7 @@ struct Caller {
 
 // The calling thread as a submitter to `stream`; null where Mortar is not to act, and for
 // streams being captured.
-inline Caller FindCaller(CUstream stream, bool per_thread) noexcept {
+[[gnu::always_inline]] inline Caller FindCaller(CUstream stream, bool per_thread) noexcept {
   if (!Active()) return {};
   stream = Explicit(stream, per_thread);
   if (AnyCapture() && IsCaptured(stream)) [[unlikely]]

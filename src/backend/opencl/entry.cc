@@ -6,6 +6,7 @@
 
 #include "backend/opencl/layer.h"
 #include "client/client.h"
+#include "client/hints.h"
 
 namespace {
 
@@ -48,3 +49,8 @@ MORTAR_EXPORT cl_int CL_API_CALL clInitLayer(cl_uint entries, const cl_icd_dispa
 
 // For `mortar run --check`: 1 once an OpenCL loader has taken this layer in.
 MORTAR_EXPORT int mortar_opencl_loaded() { return initialised ? 1 : 0; }
+
+// include/mortar/mortar.h
+MORTAR_EXPORT int mortar_hint(unsigned hint, long long value) {
+  return mortar::client::TakeHint(hint, value);
+}

@@ -24,6 +24,8 @@
 //   turn
 //                                      (merged: of all contexts) run side by side while the parts add up to 1
 //
+//   error = 0                          a CUresult (700: an illegal address) that its launches end with
+//
 //   [[kernel]]
 //   name = "gemm_*"                    matched whole: `*` any run of characters, `?` any one
 //   grid = [64, 1, 1]                  only launches of this grid; absent: of any
@@ -54,6 +56,7 @@ struct KernelRule {
   std::int64_t base_ns = 10'000;
   double ns_per_block = 0;
   std::int32_t occupancy_permille = 1000;
+  int error = 0;  // CUresult that its launches end with, which sticks to their context
 };
 
 struct PciAddress {

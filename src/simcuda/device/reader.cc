@@ -199,11 +199,13 @@ Wrong ReadRuleKey(std::string_view key, const toml::node& node, bool named, Kern
     if (!wrong) rule->occupancy_permille = static_cast<std::int32_t>(std::lround(part * 1000));
     return wrong;
   }
+  if (key == "error") return ReadInt(node, key, 0, 999, &rule->error);
   if (named && key == "name") return ReadText(node, key, 1024, &rule->glob);
   if (named && key == "grid") return ReadGrid(node, rule);
   return Refuse(
-      node, Quote(key) + (named ? " is unknown in [[kernel]]: use name, grid, us, ns_per_block or occupancy"
-                                : " is unknown in [default]: use us, ns_per_block or occupancy"));
+      node,
+      Quote(key) + (named ? " is unknown in [[kernel]]: use name, grid, us, ns_per_block, occupancy or error"
+                          : " is unknown in [default]: use us, ns_per_block, occupancy or error"));
 }
 
 Wrong ReadKernels(const toml::node& node, Description* device) {

@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "simcuda/driver/world.h"
+#include "simcuda/driver/captures.h"
+#include "simcuda/driver/memory.h"
+#include "simcuda/driver/work.h"
 
 namespace mortar::simcuda {
 namespace {
@@ -12,9 +14,91 @@ std::vector<SimContext*>& Stack() {
   return stack;
 }
 
-CUcontext Handle(SimContext* context) { return reinterpret_cast<CUcontext>(context); }
+CUcontext Handle(SimContext* context) { return HandleOf<CUcontext>(context); }
 
-// Null: not a context that lives.
+// REQUIRES: world.mutex held. Null: no room on the device.
+SimContext* MakeContext(World& world, SimDevice& device, unsigned int flags) {
+  const Index index = device.shared.AddContext();
+  if (index == kNone) return nullptr;
+  auto* context = new SimContext;
+  context->device = &device;
+  context->index = index;
+  context->id = ++world.last_id;
+  context->flags = flags;
+  context->legacy = std::make_unique<SimStream>();
+  *context->legacy = {context, kNone, StreamKind::kLegacy, 0, 0, ++world.last_id};
+  {
+    SharedDevice::Session session(device.shared);
+    context->legacy->index = session->AddStream(index, StreamKind::kLegacy, 0);
+  }
+  world.contexts.insert(context);
+  const std::lock_guard settling(device.effects);
+  device.contexts.push_back(context);
+  return context;
+}
+
+// Its handle answers CUDA_ERROR_INVALID_CONTEXT from here on; the record stays, as threads may be in it.
+void DestroyContext(SimContext& context) {
+  if (context.error.load() == CUDA_SUCCESS) WaitForContext(context);
+  World& world = *TheWorld();
+  const std::lock_guard lock(world.mutex);
+  if (world.contexts.erase(&context) == 0) return;
+  std::erase_if(world.streams, [&](const SimStream* stream) { return stream->context == &context; });
+  std::erase_if(world.events, [&](const SimEvent* event) { return event->context == &context; });
+  // Under the lock of Settle: another process may be given the same index at once, and its notices are not
+  // ours.
+  SimDevice& device = *context.device;
+  const std::lock_guard settling(device.effects);
+  std::erase(device.contexts, &context);
+  const Index index = context.index.exchange(kNone);
+  FreeMemoryOf(context);
+  device.shared.RemoveContext(index);
+}
+
+CUresult CheckDevice(CUdevice dev, const void* out, SimDevice** device) {
+  if (TheWorld() == nullptr) return CUDA_ERROR_NOT_INITIALIZED;
+  if (out == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  *device = FindDevice(dev);
+  return *device != nullptr ? CUDA_SUCCESS : CUDA_ERROR_INVALID_DEVICE;
+}
+
+CUresult Release(CUdevice dev, bool all) {
+  SimDevice* device = nullptr;
+  if (const CUresult checked = CheckDevice(dev, &device, &device); checked != CUDA_SUCCESS) return checked;
+  SimContext* last = nullptr;
+  {
+    const std::lock_guard lock(TheWorld()->mutex);
+    if (device->primary == nullptr) return all ? CUDA_SUCCESS : CUDA_ERROR_INVALID_CONTEXT;
+    device->primary->retained = all ? 0 : device->primary->retained - 1;
+    if (device->primary->retained <= 0) last = std::exchange(device->primary, nullptr);
+  }
+  if (last != nullptr) DestroyContext(*last);
+  return CUDA_SUCCESS;
+}
+
+CUresult SetFlags(CUdevice dev, unsigned int flags) {
+  SimDevice* device = nullptr;
+  if (const CUresult checked = CheckDevice(dev, &device, &device); checked != CUDA_SUCCESS) return checked;
+  const std::lock_guard lock(TheWorld()->mutex);
+  device->primary_flags = flags;
+  if (device->primary != nullptr) device->primary->flags = flags;
+  return CUDA_SUCCESS;
+}
+
+}  // namespace
+
+CUresult WaitForContext(SimContext& context) {
+  std::vector<CommandId> ids(kStreams);
+  Index count = 0;
+  {
+    SharedDevice::Session session(context.device->shared);
+    count = session->LastOfContext(context.index, ids.data(), kStreams);
+  }
+  for (Index i = 0; i < std::min(count, kStreams); ++i) WaitDone(context, ids[i]);
+  Settle(*context.device);
+  return context.error.load();
+}
+
 SimContext* FindContext(CUcontext handle) {
   World* world = TheWorld();
   if (world == nullptr) return nullptr;
@@ -23,53 +107,21 @@ SimContext* FindContext(CUcontext handle) {
   return found == world->contexts.end() ? nullptr : *found;
 }
 
-// REQUIRES: world.mutex held. Null: no room on the device.
-SimContext* MakeContext(World& world, unsigned int flags) {
-  const Index index = world.device.AddContext();
-  if (index == kNone) return nullptr;
-  auto* context = new SimContext;
-  context->index = index;
-  context->flags = flags;
-  context->legacy = std::make_unique<SimStream>();
-  *context->legacy = {context, kNone, StreamKind::kLegacy, 0, 0};
-  {
-    SharedDevice::Session session(world.device);
-    context->legacy->index = session->AddStream(index, StreamKind::kLegacy, 0);
-  }
-  world.contexts.insert(context);
-  return context;
-}
-
-// Its handle answers CUDA_ERROR_INVALID_CONTEXT from here on; the record stays, as threads may be in it.
-void DestroyContext(SimContext& context) {
-  WaitForContext(context);
-  World& world = *TheWorld();
-  const std::lock_guard lock(world.mutex);
-  if (world.contexts.erase(&context) == 0) return;
-  std::erase_if(world.streams, [&](const SimStream* stream) { return stream->context == &context; });
-  std::erase_if(world.events, [&](const SimEvent* event) { return event->context == &context; });
-  // Under the lock of Settle: another process may be given the same index at once, and its notices are not
-  // ours.
-  const std::lock_guard settling(context.effects);
-  world.device.RemoveContext(std::exchange(context.index, kNone));
-}
-
-}  // namespace
-
-void WaitForContext(SimContext& context) {
-  std::vector<CommandId> ids(kStreams);
-  Index count = 0;
-  {
-    SharedDevice::Session session(TheWorld()->device);
-    count = session->LastOfContext(context.index, ids.data(), kStreams);
-  }
-  for (Index i = 0; i < std::min(count, kStreams); ++i) WaitDone(context, ids[i]);
-  Settle(context);
-}
-
 SimContext* Current() {
   const auto& stack = Stack();
   return stack.empty() ? nullptr : FindContext(Handle(stack.back()));
+}
+
+CUresult Enter(SimContext** context, CUcontext handle) {
+  *context = nullptr;
+  if (TheWorld() == nullptr) return CUDA_ERROR_NOT_INITIALIZED;
+  *context = handle != nullptr ? FindContext(handle) : Current();
+  return *context != nullptr ? (*context)->error.load() : CUDA_ERROR_INVALID_CONTEXT;
+}
+
+CUresult Enter() {
+  SimContext* context = nullptr;
+  return Enter(&context);
 }
 
 }  // namespace mortar::simcuda
@@ -78,16 +130,23 @@ using namespace mortar::simcuda;
 
 // NOLINTBEGIN(readability-identifier-naming): the interface's names
 MORTAR_SIMCUDA_EXPORT CUresult cuCtxCreate_v2(CUcontext* pctx, unsigned int flags, CUdevice dev) {
-  World* world = TheWorld();
-  if (world == nullptr) return CUDA_ERROR_NOT_INITIALIZED;
-  if (pctx == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  if (dev != 0) return CUDA_ERROR_INVALID_DEVICE;
-  const std::lock_guard lock(world->mutex);
-  SimContext* context = MakeContext(*world, flags);
+  SimDevice* device = nullptr;
+  if (const CUresult checked = CheckDevice(dev, pctx, &device); checked != CUDA_SUCCESS) return checked;
+  const std::lock_guard lock(TheWorld()->mutex);
+  SimContext* context = MakeContext(*TheWorld(), *device, flags);
   if (context == nullptr) return CUDA_ERROR_OUT_OF_MEMORY;
   Stack().push_back(context);
   *pctx = Handle(context);
   return CUDA_SUCCESS;
+}
+MORTAR_SIMCUDA_EXPORT CUresult cuCtxCreate(CUcontext* pctx, unsigned int flags, CUdevice dev) {
+  return cuCtxCreate_v2(pctx, flags, dev);
+}
+// Parts of a device (execution affinity) are not simulated.
+MORTAR_SIMCUDA_EXPORT CUresult cuCtxCreate_v3(CUcontext* pctx, void* paramsArray, int numParams,
+                                              unsigned int flags, CUdevice dev) {
+  return paramsArray != nullptr || numParams != 0 ? CUDA_ERROR_NOT_SUPPORTED
+                                                  : cuCtxCreate_v2(pctx, flags, dev);
 }
 MORTAR_SIMCUDA_EXPORT CUresult cuCtxCreate_v4(CUcontext* pctx, void* ctxCreateParams, unsigned int flags,
                                               CUdevice dev) {
@@ -95,61 +154,50 @@ MORTAR_SIMCUDA_EXPORT CUresult cuCtxCreate_v4(CUcontext* pctx, void* ctxCreatePa
 }
 
 MORTAR_SIMCUDA_EXPORT CUresult cuCtxDestroy_v2(CUcontext ctx) {
+  if (TheWorld() == nullptr) return CUDA_ERROR_NOT_INITIALIZED;
   SimContext* context = FindContext(ctx);
   if (context == nullptr || context->primary) return CUDA_ERROR_INVALID_CONTEXT;
   DestroyContext(*context);
   if (!Stack().empty() && Stack().back() == context) Stack().pop_back();
   return CUDA_SUCCESS;
 }
+MORTAR_SIMCUDA_EXPORT CUresult cuCtxDestroy(CUcontext ctx) { return cuCtxDestroy_v2(ctx); }
+MORTAR_SIMCUDA_EXPORT CUresult cuCtxDetach(CUcontext ctx) { return cuCtxDestroy_v2(ctx); }
 
 MORTAR_SIMCUDA_EXPORT CUresult cuDevicePrimaryCtxRetain(CUcontext* pctx, CUdevice dev) {
-  World* world = TheWorld();
-  if (world == nullptr) return CUDA_ERROR_NOT_INITIALIZED;
-  if (pctx == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  if (dev != 0) return CUDA_ERROR_INVALID_DEVICE;
-  const std::lock_guard lock(world->mutex);
-  if (world->primary == nullptr) {
-    world->primary = MakeContext(*world, world->primary_flags);
-    if (world->primary == nullptr) return CUDA_ERROR_OUT_OF_MEMORY;
-    world->primary->primary = true;
+  SimDevice* device = nullptr;
+  if (const CUresult checked = CheckDevice(dev, pctx, &device); checked != CUDA_SUCCESS) return checked;
+  const std::lock_guard lock(TheWorld()->mutex);
+  if (device->primary == nullptr) {
+    device->primary = MakeContext(*TheWorld(), *device, device->primary_flags);
+    if (device->primary == nullptr) return CUDA_ERROR_OUT_OF_MEMORY;
+    device->primary->primary = true;
   }
-  ++world->primary->retained;
-  *pctx = Handle(world->primary);
+  ++device->primary->retained;
+  *pctx = Handle(device->primary);
   return CUDA_SUCCESS;
 }
 
-MORTAR_SIMCUDA_EXPORT CUresult cuDevicePrimaryCtxRelease_v2(CUdevice dev) {
-  World* world = TheWorld();
-  if (world == nullptr) return CUDA_ERROR_NOT_INITIALIZED;
-  if (dev != 0) return CUDA_ERROR_INVALID_DEVICE;
-  SimContext* last = nullptr;
-  {
-    const std::lock_guard lock(world->mutex);
-    if (world->primary == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
-    if (--world->primary->retained == 0) last = std::exchange(world->primary, nullptr);
-  }
-  if (last != nullptr) DestroyContext(*last);
-  return CUDA_SUCCESS;
-}
+MORTAR_SIMCUDA_EXPORT CUresult cuDevicePrimaryCtxRelease_v2(CUdevice dev) { return Release(dev, false); }
+MORTAR_SIMCUDA_EXPORT CUresult cuDevicePrimaryCtxRelease(CUdevice dev) { return Release(dev, false); }
+MORTAR_SIMCUDA_EXPORT CUresult cuDevicePrimaryCtxReset_v2(CUdevice dev) { return Release(dev, true); }
+MORTAR_SIMCUDA_EXPORT CUresult cuDevicePrimaryCtxReset(CUdevice dev) { return Release(dev, true); }
 
 MORTAR_SIMCUDA_EXPORT CUresult cuDevicePrimaryCtxGetState(CUdevice dev, unsigned int* flags, int* active) {
-  World* world = TheWorld();
-  if (world == nullptr) return CUDA_ERROR_NOT_INITIALIZED;
-  if (flags == nullptr || active == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  if (dev != 0) return CUDA_ERROR_INVALID_DEVICE;
-  const std::lock_guard lock(world->mutex);
-  *flags = world->primary_flags;
-  *active = world->primary != nullptr ? 1 : 0;
+  SimDevice* device = nullptr;
+  if (active == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  if (const CUresult checked = CheckDevice(dev, flags, &device); checked != CUDA_SUCCESS) return checked;
+  const std::lock_guard lock(TheWorld()->mutex);
+  *flags = device->primary_flags;
+  *active = device->primary != nullptr ? 1 : 0;
   return CUDA_SUCCESS;
 }
 
 MORTAR_SIMCUDA_EXPORT CUresult cuDevicePrimaryCtxSetFlags_v2(CUdevice dev, unsigned int flags) {
-  World* world = TheWorld();
-  if (world == nullptr) return CUDA_ERROR_NOT_INITIALIZED;
-  if (dev != 0) return CUDA_ERROR_INVALID_DEVICE;
-  const std::lock_guard lock(world->mutex);
-  world->primary_flags = flags;
-  return CUDA_SUCCESS;
+  return SetFlags(dev, flags);
+}
+MORTAR_SIMCUDA_EXPORT CUresult cuDevicePrimaryCtxSetFlags(CUdevice dev, unsigned int flags) {
+  return SetFlags(dev, flags);
 }
 
 MORTAR_SIMCUDA_EXPORT CUresult cuCtxGetCurrent(CUcontext* pctx) {
@@ -175,6 +223,7 @@ MORTAR_SIMCUDA_EXPORT CUresult cuCtxPushCurrent_v2(CUcontext ctx) {
   Stack().push_back(context);
   return CUDA_SUCCESS;
 }
+MORTAR_SIMCUDA_EXPORT CUresult cuCtxPushCurrent(CUcontext ctx) { return cuCtxPushCurrent_v2(ctx); }
 
 MORTAR_SIMCUDA_EXPORT CUresult cuCtxPopCurrent_v2(CUcontext* pctx) {
   if (TheWorld() == nullptr) return CUDA_ERROR_NOT_INITIALIZED;
@@ -183,26 +232,13 @@ MORTAR_SIMCUDA_EXPORT CUresult cuCtxPopCurrent_v2(CUcontext* pctx) {
   Stack().pop_back();
   return CUDA_SUCCESS;
 }
+MORTAR_SIMCUDA_EXPORT CUresult cuCtxPopCurrent(CUcontext* pctx) { return cuCtxPopCurrent_v2(pctx); }
 
-MORTAR_SIMCUDA_EXPORT CUresult cuCtxGetDevice(CUdevice* device) {
-  if (device == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  if (Current() == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
-  *device = 0;
-  return CUDA_SUCCESS;
+MORTAR_SIMCUDA_EXPORT CUresult cuCtxSynchronize_v2(CUcontext ctx) {
+  SimContext* context = nullptr;
+  if (const CUresult entered = Enter(&context, ctx); entered != CUDA_SUCCESS) return entered;
+  if (const CUresult unsafe = RefuseUnsafe(); unsafe != CUDA_SUCCESS) return unsafe;
+  return WaitForContext(*context);
 }
-
-MORTAR_SIMCUDA_EXPORT CUresult cuCtxGetFlags(unsigned int* flags) {
-  const SimContext* context = Current();
-  if (flags == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  if (context == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
-  *flags = context->flags;
-  return CUDA_SUCCESS;
-}
-
-MORTAR_SIMCUDA_EXPORT CUresult cuCtxSynchronize() {
-  SimContext* context = Current();
-  if (context == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
-  WaitForContext(*context);
-  return CUDA_SUCCESS;
-}
+MORTAR_SIMCUDA_EXPORT CUresult cuCtxSynchronize() { return cuCtxSynchronize_v2(nullptr); }
 // NOLINTEND(readability-identifier-naming)

@@ -1,81 +1,13 @@
 // The simulated driver as programs see it: by its exported functions alone.
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <atomic>
-#include <cstdint>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <string>
 #include <vector>
 
-#include "cuda/api/types.h"
-#include "simcuda/driver/host_kernels.h"
-
-extern "C" std::uint64_t mortar_simcuda_refused(const char* name);
-#define MORTAR_CUDA_SYMBOL(symbol, class, parameters, arguments) extern "C" CUresult symbol parameters;
-#include "cuda/generated/symbols.def"
-#undef MORTAR_CUDA_SYMBOL
+#include "simcuda/driver/test_driver.h"
 
 namespace mortar::simcuda {
 namespace {
-
-constexpr const char* kPtx = R"(.version 8.0
-.target sm_80
-.address_size 64
-.visible .entry add_one(.param .u64 p, .param .u32 n) { ret; }
-.visible .entry slow() { ret; }
-)";
-
-// add_one takes 50 µs, slow 3 ms; copies 10 µs and a little. A folder of its own: other tests do not share
-// the device.
-class DriverTest : public ::testing::Test {
- protected:
-  static void SetUpTestSuite() {
-    char path[] = "/tmp/simcuda_driver_test-XXXXXX";
-    ASSERT_NE(mkdtemp(path), nullptr);
-    directory = path;
-    const std::string file = std::string(path) + "/gpu.toml";
-    std::ofstream(file) << "[device]\nname = \"Test GPU\"\nmemory_mib = 64\n[time]\ncopy_latency_us = 10\n"
-                           "[default]\nus = 50\n[[kernel]]\nname = \"slow\"\nus = 3000\n";
-    setenv("MORTAR_DIR", path, 1);
-    setenv("MORTAR_SIM_DEVICE", file.c_str(), 1);
-    ASSERT_EQ(cuInit(0), CUDA_SUCCESS);
-    mortar_simcuda_register("add_one", [](const void* const* p, const unsigned int*, const unsigned int*) {
-      auto* data = reinterpret_cast<int*>(*static_cast<const std::uint64_t*>(p[0]));
-      const auto count = *static_cast<const std::uint32_t*>(p[1]);
-      for (std::uint32_t i = 0; i < count; ++i) ++data[i];
-    });
-  }
-  static void TearDownTestSuite() { std::filesystem::remove_all(directory); }
-  void SetUp() override {
-    ASSERT_EQ(cuCtxCreate_v2(&context_, 0, 0), CUDA_SUCCESS);
-    ASSERT_EQ(cuModuleLoadData(&module_, kPtx), CUDA_SUCCESS);
-    ASSERT_EQ(cuModuleGetFunction(&add_one_, module_, "add_one"), CUDA_SUCCESS);
-    ASSERT_EQ(cuModuleGetFunction(&slow_, module_, "slow"), CUDA_SUCCESS);
-  }
-  void TearDown() override { EXPECT_EQ(cuCtxDestroy_v2(context_), CUDA_SUCCESS); }
-
-  CUresult AddOne(CUdeviceptr data, std::uint32_t count, CUstream stream) {
-    void* parameters[] = {&data, &count};
-    return cuLaunchKernel(add_one_, 1, 1, 1, 32, 1, 1, 0, stream, parameters, nullptr);
-  }
-  CUresult Slow(CUstream stream) {
-    return cuLaunchKernel(slow_, 1, 1, 1, 32, 1, 1, 0, stream, nullptr, nullptr);
-  }
-  CUstream NewStream(unsigned int flags = 0) {
-    CUstream stream = nullptr;
-    EXPECT_EQ(cuStreamCreate(&stream, flags), CUDA_SUCCESS);
-    return stream;
-  }
-
-  static inline std::string directory;
-  CUcontext context_ = nullptr;
-  CUmodule module_ = nullptr;
-  CUfunction add_one_ = nullptr;
-  CUfunction slow_ = nullptr;
-};
 
 TEST_F(DriverTest, DeviceIsTheOneDescribed) {
   char name[40];
@@ -84,7 +16,7 @@ TEST_F(DriverTest, DeviceIsTheOneDescribed) {
   std::size_t bytes = 0;
   ASSERT_EQ(cuDeviceTotalMem_v2(&bytes, 0), CUDA_SUCCESS);
   EXPECT_EQ(bytes, 64U << 20);
-  EXPECT_EQ(cuDeviceGetName(name, sizeof name, 1), CUDA_ERROR_INVALID_DEVICE);
+  EXPECT_EQ(cuDeviceGetName(name, sizeof name, 2), CUDA_ERROR_INVALID_DEVICE);
 }
 
 TEST_F(DriverTest, CopyLaunchCopyComputesInOrder) {
@@ -164,10 +96,10 @@ TEST_F(DriverTest, MemoryIsExhaustedAndComesBack) {
 }
 
 TEST_F(DriverTest, WhatIsNotSimulatedIsRefusedAndCounted) {
-  const auto before = mortar_simcuda_refused("cuMemAllocManaged");
-  CUdeviceptr data = 0;
-  EXPECT_EQ(cuMemAllocManaged(&data, 4, 1), CUDA_ERROR_NOT_SUPPORTED);
-  EXPECT_EQ(mortar_simcuda_refused("cuMemAllocManaged"), before + 1);
+  const auto before = mortar_simcuda_refused("cuTexRefCreate");
+  CUtexref texture = nullptr;
+  EXPECT_EQ(cuTexRefCreate(&texture), CUDA_ERROR_NOT_SUPPORTED);
+  EXPECT_EQ(mortar_simcuda_refused("cuTexRefCreate"), before + 1);
 }
 
 TEST_F(DriverTest, GetProcAddressLeadsToTheSameFunctions) {

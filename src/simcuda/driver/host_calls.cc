@@ -1,73 +1,91 @@
 #include "simcuda/driver/host_calls.h"
 
-#include <deque>
+#include <signal.h>
+
 #include <thread>
 #include <utility>
 
-#include "base/clock.h"
-#include "simcuda/driver/world.h"
+#include "simcuda/driver/work.h"
 
 namespace mortar::simcuda {
 namespace {
 
-struct Call {
-  std::function<void()> run;
-  CommandId id;
-};
+constexpr Ns kLongestSleepNs = 20'000'000;  // chosen
+constexpr Ns kAskEveryNs = 20'000;          // chosen: what a wait for a value in memory may be late by
 
-struct Calls {
-  std::mutex mutex;
-  std::deque<Call> due;  // guarded by mutex
-};
-
-// Never destroyed: the thread outlives main.
-Calls& TheCalls() {
-  static Calls* calls = new Calls;
-  return *calls;
+void Finish(SimDevice& device, CommandId id) {
+  device.calls.due_later.fetch_sub(1);
+  SharedDevice::Session session(device.shared);
+  session->FinishHost(id);
+  session.Wake();
 }
 
-bool RunOne() {
-  Call call;
+bool RunOne(SimDevice& device) {
+  HostCalls::Call call;
   {
-    const std::lock_guard lock(TheCalls().mutex);
-    if (TheCalls().due.empty()) return false;
-    call = std::move(TheCalls().due.front());
-    TheCalls().due.pop_front();
+    const std::lock_guard lock(device.calls.mutex);
+    if (device.calls.due.empty()) return false;
+    call = std::move(device.calls.due.front());
+    device.calls.due.pop_front();
   }
   call.run();
-  SharedDevice::Session session(TheWorld()->device);
-  session->FinishHost(call.id);
-  session.Wake();
+  Finish(device, call.id);
   return true;
 }
 
-void SettleAll() {
-  World& world = *TheWorld();
-  std::vector<SimContext*> contexts;
+// Asks every question once; `open`: some were not answered.
+void AskAll(SimDevice& device, bool* open) {
+  std::vector<HostCalls::Question> asked;
   {
-    const std::lock_guard lock(world.mutex);
-    contexts.assign(world.contexts.begin(), world.contexts.end());
+    const std::lock_guard lock(device.calls.mutex);
+    asked.swap(device.calls.asked);
   }
-  for (SimContext* context : contexts) Settle(*context);
+  *open = false;
+  for (HostCalls::Question& question : asked) {
+    if (question.until()) {
+      Finish(device, question.id);
+    } else {
+      AskLater(device.calls, std::move(question.until), question.id);
+      *open = true;
+    }
+  }
 }
 
-[[noreturn]] void Main() {
+[[noreturn]] void Main(SimDevice& device) {
   for (;;) {
-    SettleAll();
-    while (RunOne()) {
+    const SharedDevice::Seen seen = device.shared.Look();
+    Settle(device);
+    while (RunOne(device)) {
     }
-    // Nothing to tell: no reason to look at every instant of the device.
-    TheWorld()->device.WaitForChange(TheWorld()->awaited.load() > 0);
+    bool open = false;
+    AskAll(device, &open);
+    // Where there is nothing to tell there is no reason to look at every instant of the device.
+    const bool calls = device.calls.due_later.load() > 0;
+    device.shared.WaitForWork(seen, open ? kAskEveryNs : kLongestSleepNs,
+                              calls || device.calls.effects_later.load() > 0, calls && !open);
   }
 }
 
 }  // namespace
 
-void CallLater(std::function<void()> run, CommandId id) {
-  const std::lock_guard lock(TheCalls().mutex);
-  TheCalls().due.push_back({std::move(run), id});
+void CallLater(HostCalls& calls, std::function<void()> run, CommandId id) {
+  const std::lock_guard lock(calls.mutex);
+  calls.due.push_back({std::move(run), id});
 }
 
-void StartHostCalls() { std::thread(Main).detach(); }
+void AskLater(HostCalls& calls, std::function<bool()> until, CommandId id) {
+  const std::lock_guard lock(calls.mutex);
+  calls.asked.push_back({std::move(until), id});
+}
+
+void StartHostCalls(SimDevice& device) {
+  // Signals are the program's own threads'.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  std::thread([&device] { Main(device); }).detach();
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
 
 }  // namespace mortar::simcuda

@@ -1,22 +1,23 @@
-// cuInit, the device's properties, errors and look-ups.
+// cuInit, versions, the texts of errors, and look-ups of functions.
 #include <dlfcn.h>
 
 #include <algorithm>
-#include <atomic>
-#include <cstdio>
+#include <cctype>
+#include <climits>
 #include <cstdlib>
 #include <cstring>
 
-#include "base/hash.h"
 #include "base/log.h"
 #include "cuda/api/symbols.h"
-#include "simcuda/driver/host_calls.h"
+#include "simcuda/driver/memory.h"
+#include "simcuda/driver/report.h"
 #include "simcuda/driver/world.h"
 
 namespace mortar::simcuda {
 namespace {
 
 constinit std::atomic<World*> the_world{nullptr};
+constinit std::atomic<bool> forked{false};  // this process's parent had a world
 constinit std::mutex making;
 
 Parameters ParametersOf(const Description& description) {
@@ -31,109 +32,113 @@ Parameters ParametersOf(const Description& description) {
   return parameters;
 }
 
-base::Status Fill(World* world) {
-  if (const char* path = getenv("MORTAR_SIM_DEVICE"); path != nullptr && *path != '\0') {
-    auto description = Description::Read(path);
+base::Status AddDevice(World& world, const std::string& file) {
+  auto device = std::make_unique<SimDevice>();
+  if (!file.empty()) {
+    auto description = Description::Read(file);
     if (!description) return description.error();
-    world->description = std::move(*description);
+    device->description = std::move(*description);
+  }
+  const std::string name = PciText(device->description.pci);
+  for (const auto& other : world.devices) {
+    if (PciText(other->description.pci) != name) continue;
+    return base::Error{base::Code::kInvalid,
+                       file + ": pci_address " + name + " is another device's; give it one of its own"};
   }
   auto directory = SharedDevice::FindDirectory();
   if (!directory) return directory.error();
-  auto device =
-      SharedDevice::Open(*directory, PciText(world->description.pci), ParametersOf(world->description));
-  if (!device) return device.error();
-  world->device = std::move(*device);
+  auto shared = SharedDevice::Open(*directory, name, ParametersOf(device->description));
+  if (!shared) return shared.error();
+  device->shared = std::move(*shared);
+  device->ordinal = static_cast<int>(world.devices.size());
+  device->default_pool = device->pool = MakePool(*device);
+  world.devices.push_back(std::move(device));
   return {};
+}
+
+base::Status Fill(World& world) {
+  const char* set = getenv("MORTAR_SIM_DEVICE");
+  const std::string files = set != nullptr ? set : "";
+  for (std::size_t start = 0; start < files.size();) {
+    const std::size_t end = std::min(files.find(':', start), files.size());
+    if (end > start) {
+      if (auto status = AddDevice(world, files.substr(start, end - start)); !status) return status;
+    }
+    start = end + 1;
+  }
+  return world.devices.empty() ? AddDevice(world, "") : base::Status();
+}
+
+// CUDA does not work in a child of a process that used it.
+void OnFork() {
+  if (the_world.exchange(nullptr) != nullptr) forked.store(true);
 }
 
 CUresult Init() {
   const std::lock_guard lock(making);
   if (the_world.load() != nullptr) return CUDA_SUCCESS;
+  if (forked.load()) return CUDA_ERROR_NOT_INITIALIZED;
   auto world = std::make_unique<World>();
-  if (const auto status = Fill(world.get()); !status) {
+  if (const auto status = Fill(*world); !status) {
     base::LogOnce("simcuda init", "simulated CUDA device: " + status.error().message);
     return CUDA_ERROR_NO_DEVICE;
   }
-  the_world.store(world.release());
-  StartHostCalls();
+  World* made = world.release();
+  the_world.store(made);
+  pthread_atfork(nullptr, nullptr, &OnFork);
+  StartReport();
+  for (const auto& device : made->devices) StartHostCalls(*device);
   return CUDA_SUCCESS;
 }
 
-// What depends on the description; the rest of what programs ask is in `fixed` below. -1: not known.
-int DescribedAttribute(int attribute, const Description& d) {
-  switch (attribute) {
-    case CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT:
-      return d.multiprocessors;
-    case CU_DEVICE_ATTRIBUTE_CLOCK_RATE:
-      return d.clock_mhz * 1000;
-    case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR:
-      return d.capability_major;
-    case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR:
-      return d.capability_minor;
-    case CU_DEVICE_ATTRIBUTE_PCI_DOMAIN_ID:
-      return static_cast<int>(d.pci.domain);
-    case CU_DEVICE_ATTRIBUTE_PCI_BUS_ID:
-      return static_cast<int>(d.pci.bus);
-    case CU_DEVICE_ATTRIBUTE_PCI_DEVICE_ID:
-      return static_cast<int>(d.pci.device);
-    case CU_DEVICE_ATTRIBUTE_ASYNC_ENGINE_COUNT:
-      return d.copy_engines;
-    default:
-      return -1;
-  }
-}
+struct Text {
+  const char* name;
+  std::string words;
+};
 
-int FixedAttribute(int attribute) {
-  constexpr struct {
-    int attribute;
-    int value;
-  } kFixed[] = {{CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK, 1024},
-                {CU_DEVICE_ATTRIBUTE_MAX_BLOCK_DIM_X, 1024},
-                {CU_DEVICE_ATTRIBUTE_MAX_BLOCK_DIM_Y, 1024},
-                {CU_DEVICE_ATTRIBUTE_MAX_BLOCK_DIM_Z, 64},
-                {CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_X, 2147483647},
-                {CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_Y, 65535},
-                {CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_Z, 65535},
-                {CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK, 49152},
-                {CU_DEVICE_ATTRIBUTE_WARP_SIZE, 32},
-                {CU_DEVICE_ATTRIBUTE_CONCURRENT_KERNELS, 1},
-                {CU_DEVICE_ATTRIBUTE_UNIFIED_ADDRESSING, 1},
-                {CU_DEVICE_ATTRIBUTE_CAN_MAP_HOST_MEMORY, 1},
-                {CU_DEVICE_ATTRIBUTE_STREAM_PRIORITIES_SUPPORTED, 1}};
-  for (const auto& fixed : kFixed) {
-    if (fixed.attribute == attribute) return fixed.value;
-  }
-  return 0;  // a feature that the device does not have
-}
-
-// Uninitialised or no such device; success else.
-CUresult Check(CUdevice device, const void* out) {
-  if (TheWorld() == nullptr) return CUDA_ERROR_NOT_INITIALIZED;
-  if (out == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  return device == 0 ? CUDA_SUCCESS : CUDA_ERROR_INVALID_DEVICE;
-}
-
-CUresult CopyText(const std::string& text, char* out, int size) {
-  if (size <= 0) return CUDA_ERROR_INVALID_VALUE;
-  snprintf(out, static_cast<std::size_t>(size), "%s", text.c_str());
-  return CUDA_SUCCESS;
-}
-
-const char* NameOfResult(CUresult result) {
-  switch (static_cast<int>(result)) {
-#define MORTAR_CUDA_RESULT(name, value) \
-  case value:                           \
-    return #name;
+// "CUDA_ERROR_INVALID_VALUE" as "invalid value": the driver's own sentences are its own.
+const Text* TextOf(CUresult result) {
+  static const auto* texts = [] {
+    auto* made = new std::map<int, Text>;
+    const auto add = [made](const char* name, int value) {
+      std::string words = name;
+      for (const char* lead : {"CUDA_ERROR_", "CUDA_"}) {
+        if (words.starts_with(lead)) words.erase(0, std::strlen(lead));
+      }
+      for (char& c : words)
+        c = c == '_' ? ' ' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+      made->emplace(value, Text{name, value == 0 ? "no error" : words});
+    };
+#define MORTAR_CUDA_RESULT(name, value) add(#name, value);
 #include "cuda/generated/numbers.def"
 #undef MORTAR_CUDA_RESULT
-    default:
-      return nullptr;
-  }
+    return made;
+  }();
+  const auto found = texts->find(static_cast<int>(result));
+  return found != texts->end() ? &found->second : nullptr;
+}
+
+// This library's own: whoever stands before it looks up for itself.
+void* FindOwn(mortar::cuda::Symbol symbol) {
+  static void* const self = [] {
+    Dl_info info;
+    return dladdr(reinterpret_cast<void*>(&cuInit), &info) != 0
+               ? dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD)
+               : nullptr;
+  }();
+  return self != nullptr ? dlsym(self, mortar::cuda::NameOf(symbol)) : nullptr;
 }
 
 }  // namespace
 
 World* TheWorld() { return the_world.load(std::memory_order_acquire); }
+
+SimDevice* FindDevice(CUdevice device) {
+  World* world = TheWorld();
+  if (world == nullptr || device < 0 || static_cast<std::size_t>(device) >= world->devices.size())
+    return nullptr;
+  return world->devices[static_cast<std::size_t>(device)].get();
+}
 
 }  // namespace mortar::simcuda
 
@@ -150,89 +155,39 @@ MORTAR_SIMCUDA_EXPORT CUresult cuDriverGetVersion(int* driverVersion) {
   return CUDA_SUCCESS;
 }
 
-MORTAR_SIMCUDA_EXPORT CUresult cuDeviceGetCount(int* count) {
-  const CUresult checked = Check(0, count);
-  if (checked == CUDA_SUCCESS) *count = 1;
-  return checked;
-}
-
-MORTAR_SIMCUDA_EXPORT CUresult cuDeviceGet(CUdevice* device, int ordinal) {
-  const CUresult checked = Check(ordinal, device);
-  if (checked == CUDA_SUCCESS) *device = 0;
-  return checked;
-}
-
-MORTAR_SIMCUDA_EXPORT CUresult cuDeviceGetName(char* name, int len, CUdevice dev) {
-  const CUresult checked = Check(dev, name);
-  return checked != CUDA_SUCCESS ? checked : CopyText(TheWorld()->description.name, name, len);
-}
-
-MORTAR_SIMCUDA_EXPORT CUresult cuDeviceTotalMem_v2(std::size_t* bytes, CUdevice dev) {
-  const CUresult checked = Check(dev, bytes);
-  if (checked == CUDA_SUCCESS) *bytes = TheWorld()->description.memory_bytes;
-  return checked;
-}
-
-MORTAR_SIMCUDA_EXPORT CUresult cuDeviceGetAttribute(int* pi, int attrib, CUdevice dev) {
-  const CUresult checked = Check(dev, pi);
-  if (checked != CUDA_SUCCESS) return checked;
-  if (attrib <= 0) return CUDA_ERROR_INVALID_VALUE;
-  const int described = DescribedAttribute(attrib, TheWorld()->description);
-  *pi = described >= 0 ? described : FixedAttribute(attrib);
-  return CUDA_SUCCESS;
-}
-
-MORTAR_SIMCUDA_EXPORT CUresult cuDeviceGetUuid_v2(CUuuid* uuid, CUdevice dev) {
-  const CUresult checked = Check(dev, uuid);
-  if (checked != CUDA_SUCCESS) return checked;
-  const std::string pci = PciText(TheWorld()->description.pci);
-  const std::uint64_t words[2] = {mortar::base::HashBytes(pci.data(), pci.size()), 0x6d6f727461727369ULL};
-  static_assert(sizeof words == sizeof uuid->bytes);
-  std::memcpy(uuid->bytes, words, sizeof words);
-  return CUDA_SUCCESS;
-}
-MORTAR_SIMCUDA_EXPORT CUresult cuDeviceGetUuid(CUuuid* uuid, CUdevice dev) {
-  return cuDeviceGetUuid_v2(uuid, dev);
-}
-
-MORTAR_SIMCUDA_EXPORT CUresult cuDeviceGetPCIBusId(char* pciBusId, int len, CUdevice dev) {
-  const CUresult checked = Check(dev, pciBusId);
-  return checked != CUDA_SUCCESS ? checked : CopyText(PciText(TheWorld()->description.pci), pciBusId, len);
-}
-
 MORTAR_SIMCUDA_EXPORT CUresult cuGetErrorName(CUresult error, const char** pStr) {
   if (pStr == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  *pStr = NameOfResult(error);
-  return *pStr != nullptr ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+  const auto* text = TextOf(error);
+  *pStr = text != nullptr ? text->name : nullptr;
+  return text != nullptr ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }
-// The names say what happened; the driver's longer texts are its own.
 MORTAR_SIMCUDA_EXPORT CUresult cuGetErrorString(CUresult error, const char** pStr) {
-  return cuGetErrorName(error, pStr);
+  if (pStr == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  const auto* text = TextOf(error);
+  *pStr = text != nullptr ? text->words.c_str() : nullptr;
+  return text != nullptr ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }
 
 MORTAR_SIMCUDA_EXPORT CUresult cuGetProcAddress_v2(const char* symbol, void** pfn, int cudaVersion,
                                                    unsigned long long flags, int* symbolStatus) {
   constexpr int kFound = 0;
   constexpr int kNotFound = 1;
-  if (symbol == nullptr || pfn == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  constexpr int kVersionTooLow = 2;
+  constexpr unsigned long long kKnownFlags = 3;
+  if (symbol == nullptr || pfn == nullptr || (flags & ~kKnownFlags) != 0) return CUDA_ERROR_INVALID_VALUE;
   const bool per_thread = (flags & CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM) != 0;
   const auto found = mortar::cuda::SymbolFor(symbol, cudaVersion, per_thread);
-  *pfn = nullptr;
-  if (found != mortar::cuda::Symbol::kEnd) {
-    // This library's own: whoever stands before it looks up for itself.
-    static void* const self = [] {
-      Dl_info info;
-      return dladdr(reinterpret_cast<void*>(&cuInit), &info) != 0
-                 ? dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD)
-                 : nullptr;
-    }();
-    if (self != nullptr) *pfn = dlsym(self, mortar::cuda::NameOf(found));
-  }
-  if (symbolStatus != nullptr) *symbolStatus = *pfn != nullptr ? kFound : kNotFound;
+  const bool newer = found == mortar::cuda::Symbol::kEnd &&
+                     mortar::cuda::SymbolFor(symbol, INT_MAX, per_thread) != mortar::cuda::Symbol::kEnd;
+  *pfn = found != mortar::cuda::Symbol::kEnd ? FindOwn(found) : nullptr;
+  if (symbolStatus != nullptr) *symbolStatus = *pfn != nullptr ? kFound : newer ? kVersionTooLow : kNotFound;
   return *pfn != nullptr ? CUDA_SUCCESS : CUDA_ERROR_NOT_FOUND;
 }
 MORTAR_SIMCUDA_EXPORT CUresult cuGetProcAddress(const char* symbol, void** pfn, int cudaVersion,
                                                 unsigned long long flags) {
   return cuGetProcAddress_v2(symbol, pfn, cudaVersion, flags, nullptr);
 }
+
+MORTAR_SIMCUDA_EXPORT CUresult cuProfilerStart() { return Enter(); }
+MORTAR_SIMCUDA_EXPORT CUresult cuProfilerStop() { return Enter(); }
 // NOLINTEND(readability-identifier-naming)

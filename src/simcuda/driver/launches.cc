@@ -1,90 +1,61 @@
-// Modules, functions and launches.
+// Launches of kernels, and what they compute where a host function stands for the kernel.
+#include "simcuda/driver/launches.h"
+
 #include <algorithm>
-#include <array>
 #include <cstring>
 
-#include "base/log.h"
+#include "simcuda/driver/captures.h"
 #include "simcuda/driver/host_kernels.h"
-#include "simcuda/driver/world.h"
-#include "simcuda/image/image.h"
+#include "simcuda/driver/modules.h"
 
 namespace mortar::simcuda {
 namespace {
 
-// Never freed: a launch may be looking at one while another thread unloads its module.
-struct SimFunction {
-  KernelImage kernel;
-  std::map<Grid, KernelRule> rules;  // by grid, as they are asked for; guarded by modules_mutex
-};
+constexpr unsigned int kMaxThreads = 1024;
+constexpr unsigned int kMostBlocksPerMultiprocessor = 32;
+constexpr unsigned int kThreadsPerMultiprocessor = 2048;
 
-struct SimModule {
-  std::vector<SimFunction*> functions;
-};
-
-constinit std::mutex modules_mutex;
-
-// All three guarded by modules_mutex; never destroyed.
-struct Known {
-  std::unordered_set<SimModule*> modules;
-  std::unordered_set<const SimFunction*> functions;
-  std::map<std::string, MortarHostKernel, std::less<>> host_kernels;
-};
-Known& TheKnown() {
-  static auto* known = new Known;
-  return *known;
+constinit std::mutex host_kernels_mutex;
+// Guarded by host_kernels_mutex; never destroyed.
+std::map<std::string, MortarHostKernel, std::less<>>& HostKernels() {
+  static auto* kernels = new std::map<std::string, MortarHostKernel, std::less<>>;
+  return *kernels;
 }
 
-CUresult Load(CUmodule* module, const void* image) {
-  if (Current() == nullptr)
-    return TheWorld() == nullptr ? CUDA_ERROR_NOT_INITIALIZED : CUDA_ERROR_INVALID_CONTEXT;
-  if (module == nullptr || image == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  const char* text = static_cast<const char*>(image);
-  // A cubin or fatbin is told by its first bytes; only text ends with a NUL.
-  if (std::memcmp(text,
-                  "\x7f"
-                  "ELF",
-                  4) == 0 ||
-      std::memcmp(text, "\x50\xed\x55\xba", 4) == 0) {
-    base::LogOnce("simcuda image", "simulated CUDA device: cannot load a cubin or fatbin; give PTX");
-    return CUDA_ERROR_NO_BINARY_FOR_GPU;
+// Names `extra` by its marks: 1 buffer, 2 pointer to its size, 0 the end. Null: it has no buffer.
+const char* BufferOf(void** extra, std::size_t* bytes) {
+  const char* buffer = nullptr;
+  *bytes = 0;
+  for (std::size_t i = 0; extra[i] != nullptr; i += 2) {
+    const auto mark = reinterpret_cast<std::uintptr_t>(extra[i]);
+    if (mark == 1) buffer = static_cast<const char*>(extra[i + 1]);
+    if (mark == 2) *bytes = *static_cast<const std::size_t*>(extra[i + 1]);
+    if (mark > 2) return nullptr;
   }
-  if (!LooksLikePtx(text)) return CUDA_ERROR_INVALID_IMAGE;
-  auto kernels = ReadPtx(text);
-  if (!kernels) {
-    base::Log("simulated CUDA device: " + kernels.error().message);
-    return CUDA_ERROR_INVALID_PTX;
-  }
-  auto* made = new SimModule;
-  const std::lock_guard lock(modules_mutex);
-  for (KernelImage& kernel : *kernels) {
-    made->functions.push_back(new SimFunction{std::move(kernel), {}});
-    TheKnown().functions.insert(made->functions.back());
-  }
-  TheKnown().modules.insert(made);
-  *module = reinterpret_cast<CUmodule>(made);
-  return CUDA_SUCCESS;
+  return buffer;
 }
 
-struct Launch {
-  Grid grid{};
-  std::array<unsigned int, 3> block{};
-  unsigned int shared_bytes = 0;
-};
-
-// The arguments' bytes, for the host kernel, which runs later.
-std::vector<std::vector<char>> CopyArguments(const KernelImage& kernel, void** parameters) {
-  std::vector<std::vector<char>> copies;
-  for (std::size_t i = 0; parameters != nullptr && i < kernel.parameter_bytes.size(); ++i) {
-    const char* bytes = static_cast<const char*>(parameters[i]);
-    copies.emplace_back(bytes, bytes + kernel.parameter_bytes[i]);
+// The arguments' bytes: they run later.
+bool CopyArguments(const KernelImage& kernel, void** parameters, void** extra,
+                   std::vector<std::vector<char>>* copies) {
+  std::size_t buffer_bytes = 0;
+  const char* buffer = extra != nullptr ? BufferOf(extra, &buffer_bytes) : nullptr;
+  if (extra != nullptr && buffer == nullptr) return false;
+  copies->reserve(kernel.parameters.size());
+  for (std::size_t i = 0; i < kernel.parameters.size(); ++i) {
+    const KernelParameter& parameter = kernel.parameters[i];
+    if (buffer != nullptr && parameter.offset + parameter.bytes > buffer_bytes) return false;
+    const char* bytes =
+        buffer != nullptr ? buffer + parameter.offset : static_cast<const char*>(parameters[i]);
+    if (bytes == nullptr) return false;
+    copies->emplace_back(bytes, bytes + parameter.bytes);
   }
-  return copies;
+  return true;
 }
 
-std::function<void()> HostRun(const KernelImage& kernel, const Launch& launch, void** parameters) {
-  const MortarHostKernel host = FindHostKernel(kernel.name.c_str());
-  if (host == nullptr) return nullptr;
-  return [host, launch, arguments = CopyArguments(kernel, parameters)] {
+std::function<void()> HostRun(MortarHostKernel host, const Launch& launch,
+                              std::vector<std::vector<char>> arguments) {
+  return [host, launch, arguments = std::move(arguments)] {
     std::vector<const void*> pointers;
     pointers.reserve(arguments.size());
     for (const auto& argument : arguments) pointers.push_back(argument.data());
@@ -92,64 +63,111 @@ std::function<void()> HostRun(const KernelImage& kernel, const Launch& launch, v
   };
 }
 
-const KernelRule* RuleOf(SimFunction& function, const Grid& grid) {
-  const std::lock_guard lock(modules_mutex);
-  if (!TheKnown().functions.contains(&function)) return nullptr;
-  auto found = function.rules.find(grid);
-  if (found == function.rules.end()) {
-    const KernelRule& rule = TheWorld()->description.RuleFor(function.kernel.name, grid);
-    found = function.rules.emplace(grid, rule).first;
-  }
-  return &found->second;
+std::shared_ptr<const KernelCall> Remember(CUfunction function, const Launch& launch,
+                                           const std::vector<std::vector<char>>& arguments) {
+  auto call = std::make_shared<KernelCall>();
+  call->function = function;
+  call->launch = launch;
+  call->arguments = arguments;
+  for (auto& argument : call->arguments) call->pointers.push_back(argument.data());
+  return call;
 }
 
-bool IsSane(const Launch& launch) {
+// All of a cooperative launch's blocks must be on the device at once.
+bool FitsTogether(const SimDevice& device, const Launch& launch) {
+  const unsigned int threads = launch.block[0] * launch.block[1] * launch.block[2];
+  const std::uint64_t together = std::min(kMostBlocksPerMultiprocessor, kThreadsPerMultiprocessor / threads);
+  const std::uint64_t blocks = std::uint64_t{launch.grid[0]} * launch.grid[1] * launch.grid[2];
+  return blocks <= together * static_cast<std::uint64_t>(device.description.multiprocessors);
+}
+
+CUresult Check(const SimDevice& device, const Launch& launch) {
   std::uint64_t threads = 1;
-  for (int i = 0; i < 3; ++i) {
-    if (launch.grid[static_cast<std::size_t>(i)] == 0 || launch.block[static_cast<std::size_t>(i)] == 0)
-      return false;
-    threads *= std::min<std::uint64_t>(launch.block[static_cast<std::size_t>(i)], 1U << 20);
+  for (std::size_t i = 0; i < 3; ++i) {
+    if (launch.grid[i] == 0 || launch.block[i] == 0) return CUDA_ERROR_INVALID_VALUE;
+    threads *= std::min<std::uint64_t>(launch.block[i], 1U << 20);
   }
-  return threads <= 1024 && launch.grid[0] <= 2147483647U && launch.grid[1] <= 65535 &&
-         launch.grid[2] <= 65535;
+  constexpr unsigned int kMostGridX = 2147483647;
+  constexpr unsigned int kMostGridYz = 65535;
+  constexpr unsigned int kMostShared = 101376;
+  if (threads > kMaxThreads || launch.block[2] > 64 || launch.grid[0] > kMostGridX ||
+      launch.grid[1] > kMostGridYz || launch.grid[2] > kMostGridYz || launch.shared_bytes > kMostShared)
+    return CUDA_ERROR_INVALID_VALUE;
+  if (launch.cooperative && !FitsTogether(device, launch)) return CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE;
+  return CUDA_SUCCESS;
 }
 
-CUresult Run(CUfunction handle, const Launch& launch, CUstream stream_handle, bool per_thread,
-             void** parameters, void** extra) {
-  const SimStream* stream = FindStream(stream_handle, per_thread);
-  if (stream == nullptr) return Current() == nullptr ? CUDA_ERROR_INVALID_CONTEXT : CUDA_ERROR_INVALID_HANDLE;
-  if (handle == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-  if (!IsSane(launch) || (parameters != nullptr && extra != nullptr)) return CUDA_ERROR_INVALID_VALUE;
-  auto& function = *reinterpret_cast<SimFunction*>(handle);
-  const KernelRule* rule = RuleOf(function, launch.grid);
-  if (rule == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-  if (parameters == nullptr && extra == nullptr && !function.kernel.parameter_bytes.empty()) {
-    return CUDA_ERROR_INVALID_VALUE;
-  }
-  Work work;
-  work.kind = WorkKind::kKernel;
-  work.duration_ns = KernelNs(*rule, launch.grid);
-  work.latency_ns = TheWorld()->description.launch_latency_ns;
-  work.occupancy = rule->occupancy_permille;
-  SubmitWork(*stream, work, HostRun(function.kernel, launch, parameters));
-  return CUDA_SUCCESS;
+// An asynchronous error, as the description has it: sticks to the context when the kernel ends.
+std::function<void()> Failing(SimContext* context, int error) {
+  return [context, error] { context->error.store(static_cast<CUresult>(error)); };
+}
+
+CUresult Run(CUfunction function, const Launch& launch, CUstream handle, bool per_thread, void** parameters,
+             void** extra) {
+  SimStream* stream = nullptr;
+  if (const CUresult found = FindStream(handle, per_thread, &stream); found != CUDA_SUCCESS) return found;
+  Operation operation;
+  const SimDevice& device = *stream->context->device;
+  const CUresult made = MakeLaunch(device, function, launch, parameters, extra, CapturesOpen(), &operation);
+  return made != CUDA_SUCCESS ? made : Enqueue(*stream, std::move(operation));
 }
 
 CUresult RunEx(const CUlaunchConfig* config, CUfunction function, bool per_thread, void** parameters,
                void** extra) {
-  if (config == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  const Launch launch{{config->gridDimX, config->gridDimY, config->gridDimZ},
-                      {config->blockDimX, config->blockDimY, config->blockDimZ},
-                      config->sharedMemBytes};
-  return Run(function, launch, config->hStream, per_thread, parameters, extra);
+  constexpr int kLaunchCompletionEvent = 12;
+  if (config == nullptr || (config->attrs == nullptr && config->numAttrs > 0))
+    return CUDA_ERROR_INVALID_VALUE;
+  Launch launch{{config->gridDimX, config->gridDimY, config->gridDimZ},
+                {config->blockDimX, config->blockDimY, config->blockDimZ},
+                config->sharedMemBytes};
+  CUevent event = nullptr;
+  for (unsigned int i = 0; i < config->numAttrs; ++i) {
+    const CUlaunchAttribute& attribute = config->attrs[i];
+    if (attribute.id == CU_LAUNCH_ATTRIBUTE_COOPERATIVE) launch.cooperative = attribute.value.number != 0;
+    // Kernels do not overlap within a stream here: such an event is recorded when the kernel has ended.
+    if (attribute.id == CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_EVENT || attribute.id == kLaunchCompletionEvent)
+      event = static_cast<CUevent>(attribute.value.pointer);
+  }
+  const CUresult run = Run(function, launch, config->hStream, per_thread, parameters, extra);
+  if (run != CUDA_SUCCESS || event == nullptr) return run;
+  return per_thread ? cuEventRecord_ptsz(event, config->hStream) : cuEventRecord(event, config->hStream);
 }
 
 }  // namespace
 
 MortarHostKernel FindHostKernel(const char* name) {
-  const std::lock_guard lock(modules_mutex);
-  const auto found = TheKnown().host_kernels.find(std::string_view(name));
-  return found == TheKnown().host_kernels.end() ? nullptr : found->second;
+  const std::lock_guard lock(host_kernels_mutex);
+  const auto found = HostKernels().find(std::string_view(name));
+  return found == HostKernels().end() ? nullptr : found->second;
+}
+
+CUresult MakeLaunch(const SimDevice& device, CUfunction handle, const Launch& launch, void** parameters,
+                    void** extra, bool remember, Operation* operation) {
+  if (handle == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+  if (const CUresult checked = Check(device, launch); checked != CUDA_SUCCESS) return checked;
+  KernelRule rule;
+  const SimFunction* function = FindFunction(handle, &device, &launch.grid, &rule);
+  if (function == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+  if (parameters != nullptr && extra != nullptr) return CUDA_ERROR_INVALID_VALUE;
+  const bool needs = !function->kernel.parameters.empty();
+  if (needs && parameters == nullptr && extra == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  operation->type = NodeType::kKernel;
+  operation->work.kind = WorkKind::kKernel;
+  operation->work.duration_ns = KernelNs(rule, launch.grid);
+  operation->work.latency_ns = device.description.launch_latency_ns;
+  operation->work.occupancy = rule.occupancy_permille;
+  const MortarHostKernel host = FindHostKernel(function->kernel.name.c_str());
+  std::vector<std::vector<char>> arguments;
+  if (needs && (remember || host != nullptr) &&
+      !CopyArguments(function->kernel, parameters, extra, &arguments))
+    return CUDA_ERROR_INVALID_VALUE;
+  if (remember) operation->parameters = Remember(handle, launch, arguments);
+  if (host != nullptr) operation->run = HostRun(host, launch, std::move(arguments));
+  if (rule.error != 0) {
+    SimContext* context = Current();
+    if (context != nullptr) operation->run = Failing(context, rule.error);
+  }
+  return CUDA_SUCCESS;
 }
 
 }  // namespace mortar::simcuda
@@ -158,72 +176,22 @@ using namespace mortar::simcuda;
 
 // NOLINTBEGIN(readability-identifier-naming): the interface's names
 MORTAR_SIMCUDA_EXPORT void mortar_simcuda_register(const char* name, MortarHostKernel kernel) {
-  const std::lock_guard lock(modules_mutex);
-  if (name != nullptr) TheKnown().host_kernels[name] = kernel;
+  const std::lock_guard lock(host_kernels_mutex);
+  if (name != nullptr) HostKernels()[name] = kernel;
 }
 
-MORTAR_SIMCUDA_EXPORT CUresult cuModuleLoadData(CUmodule* module, const void* image) {
-  return Load(module, image);
-}
-// Options steer a compiler that is not there.
-MORTAR_SIMCUDA_EXPORT CUresult cuModuleLoadDataEx(CUmodule* module, const void* image, unsigned int, int*,
-                                                  void**) {
-  return Load(module, image);
-}
-
-MORTAR_SIMCUDA_EXPORT CUresult cuModuleUnload(CUmodule hmod) {
-  const std::lock_guard lock(modules_mutex);
-  auto* module = reinterpret_cast<SimModule*>(hmod);
-  if (TheKnown().modules.erase(module) == 0) return CUDA_ERROR_INVALID_HANDLE;
-  for (const SimFunction* function : module->functions) TheKnown().functions.erase(function);
-  delete module;
-  return CUDA_SUCCESS;
-}
-
-MORTAR_SIMCUDA_EXPORT CUresult cuModuleGetFunction(CUfunction* hfunc, CUmodule hmod, const char* name) {
-  if (hfunc == nullptr || name == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  const std::lock_guard lock(modules_mutex);
-  auto* module = reinterpret_cast<SimModule*>(hmod);
-  if (!TheKnown().modules.contains(module)) return CUDA_ERROR_INVALID_HANDLE;
-  for (SimFunction* function : module->functions) {
-    if (function->kernel.name != name) continue;
-    *hfunc = reinterpret_cast<CUfunction>(function);
-    return CUDA_SUCCESS;
-  }
-  return CUDA_ERROR_NOT_FOUND;
-}
-
-MORTAR_SIMCUDA_EXPORT CUresult cuFuncGetName(const char** name, CUfunction hfunc) {
-  if (name == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  const std::lock_guard lock(modules_mutex);
-  const auto* function = reinterpret_cast<const SimFunction*>(hfunc);
-  if (!TheKnown().functions.contains(function)) return CUDA_ERROR_INVALID_HANDLE;
-  *name = function->kernel.name.c_str();
-  return CUDA_SUCCESS;
-}
-
-MORTAR_SIMCUDA_EXPORT CUresult cuLaunchKernel(CUfunction f, unsigned int gridDimX, unsigned int gridDimY,
-                                              unsigned int gridDimZ, unsigned int blockDimX,
-                                              unsigned int blockDimY, unsigned int blockDimZ,
-                                              unsigned int sharedMemBytes, CUstream hStream,
-                                              void** kernelParams, void** extra) {
-  const Launch launch{{gridDimX, gridDimY, gridDimZ}, {blockDimX, blockDimY, blockDimZ}, sharedMemBytes};
-  return Run(f, launch, hStream, false, kernelParams, extra);
-}
-MORTAR_SIMCUDA_EXPORT CUresult cuLaunchKernel_ptsz(CUfunction f, unsigned int gridDimX, unsigned int gridDimY,
-                                                   unsigned int gridDimZ, unsigned int blockDimX,
-                                                   unsigned int blockDimY, unsigned int blockDimZ,
-                                                   unsigned int sharedMemBytes, CUstream hStream,
-                                                   void** kernelParams, void** extra) {
-  const Launch launch{{gridDimX, gridDimY, gridDimZ}, {blockDimX, blockDimY, blockDimZ}, sharedMemBytes};
-  return Run(f, launch, hStream, true, kernelParams, extra);
-}
-MORTAR_SIMCUDA_EXPORT CUresult cuLaunchKernelEx(const CUlaunchConfig* config, CUfunction f,
-                                                void** kernelParams, void** extra) {
-  return RunEx(config, f, false, kernelParams, extra);
-}
-MORTAR_SIMCUDA_EXPORT CUresult cuLaunchKernelEx_ptsz(const CUlaunchConfig* config, CUfunction f,
-                                                     void** kernelParams, void** extra) {
-  return RunEx(config, f, true, kernelParams, extra);
-}
+#define MORTAR_SHAPE                                                                           \
+  unsigned int gridDimX, unsigned int gridDimY, unsigned int gridDimZ, unsigned int blockDimX, \
+      unsigned int blockDimY, unsigned int blockDimZ, unsigned int sharedMemBytes, CUstream hStream
+MORTAR_SIMCUDA_PTSZ(
+    cuLaunchKernel, (CUfunction f, MORTAR_SHAPE, void** kernelParams, void** extra),
+    Run(f, {{gridDimX, gridDimY, gridDimZ}, {blockDimX, blockDimY, blockDimZ}, sharedMemBytes, false},
+        hStream, kPerThread, kernelParams, extra))
+MORTAR_SIMCUDA_PTSZ(
+    cuLaunchCooperativeKernel, (CUfunction f, MORTAR_SHAPE, void** kernelParams),
+    Run(f, {{gridDimX, gridDimY, gridDimZ}, {blockDimX, blockDimY, blockDimZ}, sharedMemBytes, true}, hStream,
+        kPerThread, kernelParams, nullptr))
+MORTAR_SIMCUDA_PTSZ(cuLaunchKernelEx,
+                    (const CUlaunchConfig* config, CUfunction f, void** kernelParams, void** extra),
+                    RunEx(config, f, kPerThread, kernelParams, extra))
 // NOLINTEND(readability-identifier-naming)

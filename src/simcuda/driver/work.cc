@@ -1,71 +1,143 @@
-// Submitting, waiting, and letting what has ended take effect.
-#include "simcuda/driver/host_calls.h"
-#include "simcuda/driver/world.h"
+#include "simcuda/driver/work.h"
+
+#include "simcuda/driver/captures.h"
 
 namespace mortar::simcuda {
+namespace {
 
-CommandId SubmitWork(const SimStream& stream, Work work, std::function<void()> run) {
-  World& world = *TheWorld();
-  if (run) {
+// What a command does when it is done; freed when it has.
+struct Effect {
+  SimContext* context = nullptr;
+  std::function<void()> run;
+  std::function<bool()> until;
+  bool despite_error = false;
+};
+
+// The first notice of all contexts of this process, so that effects come in the order of ending whatever
+// contexts they are of. REQUIRES: device.effects held.
+bool PopFirst(SimDevice& device, Notice* notice) {
+  SharedDevice::Session session(device.shared);
+  Index first = kNone;
+  std::uint64_t first_order = 0;
+  for (const SimContext* context : device.contexts) {
+    const std::uint64_t order = session->NextNoticeOrder(context->index);
+    if (order == 0 || (first != kNone && order > first_order)) continue;
+    first = context->index;
+    first_order = order;
+  }
+  return first != kNone && session->PopNotice(first, notice);
+}
+
+// A record of another device's timeline is waited for by asking.
+bool IsElsewhere(const SimStream& stream, const Operation& operation) {
+  return operation.wait != nullptr && operation.wait->device != stream.context->device;
+}
+
+Operation AskingFor(SimEvent* event) {
+  CommandId record;
+  {
+    SharedDevice::Session session(event->device->shared);
+    record = session->RecordOf(event->index);
+  }
+  Operation asking;
+  asking.type = NodeType::kWaitEvent;
+  asking.work.kind = WorkKind::kHost;
+  SimDevice* device = event->device;
+  asking.until = [device, record] {
+    bool done = false;
+    {
+      SharedDevice::Session session(device->shared);
+      done = session->IsDone(record);
+    }
+    if (done) Settle(*device);
+    return done;
+  };
+  return asking;
+}
+
+}  // namespace
+
+CommandId Submit(const SimStream& stream, const Operation& operation) {
+  SimContext& context = *stream.context;
+  SimDevice& device = *context.device;
+  if (IsElsewhere(stream, operation)) return Submit(stream, AskingFor(operation.wait));
+  Work work = operation.work;
+  const bool host = work.kind == WorkKind::kHost;
+  if (operation.record != nullptr) work.event = operation.record->index;
+  if (operation.run || operation.until) {
     work.keep = true;
-    work.tag = reinterpret_cast<std::uint64_t>(new Effect{std::move(run)});
-    world.awaited.fetch_add(1);
+    work.tag = reinterpret_cast<std::uint64_t>(
+        new Effect{&context, operation.run, operation.until, operation.despite_error});
+    (host ? device.calls.due_later : device.calls.effects_later).fetch_add(1);
   }
   for (;;) {
     CommandId first;
     {
-      SharedDevice::Session session(world.device);
+      SharedDevice::Session session(device.shared);
+      if (operation.wait != nullptr) work.wait = session->RecordOf(operation.wait->index);
       const CommandId id = session->Submit(stream.index, work);
       if (id.sequence != 0) {
-        // The thread of host_calls.h may be asleep.
-        if (work.keep) session.Wake();
+        if (work.keep) session.WakeHelpers();
         return id;
       }
       first = session->FirstOf(stream.index);
     }
     // Full: as a real launch, which blocks then. Notices taken give room as well.
-    WaitDone(*stream.context, first);
+    WaitDone(context, first);
   }
 }
 
-void Settle(SimContext& context) {
-  const std::lock_guard lock(context.effects);
-  if (context.index == kNone) return;  // destroyed
-  for (;;) {
-    Notice notice;
-    {
-      SharedDevice::Session session(TheWorld()->device);
-      if (!session->PopNotice(context.index, &notice)) return;
-    }
-    TheWorld()->awaited.fetch_sub(1);
-    const std::unique_ptr<Effect> effect(reinterpret_cast<Effect*>(notice.tag));
-    if (notice.call) {
-      CallLater(std::move(effect->run), notice.id);
+CUresult Enqueue(SimStream& stream, Operation operation, CommandId* id) {
+  if (id != nullptr) *id = {};
+  bool captured = false;
+  const CUresult result = AddToCapture(stream, operation, &captured);
+  if (result != CUDA_SUCCESS || captured) return result;
+  if (const CUresult stuck = stream.context->error.load(); stuck != CUDA_SUCCESS) return stuck;
+  const CommandId submitted = Submit(stream, operation);
+  if (id != nullptr) *id = submitted;
+  return CUDA_SUCCESS;
+}
+
+void Settle(SimDevice& device) {
+  const std::lock_guard lock(device.effects);
+  Notice notice;
+  while (PopFirst(device, &notice)) {
+    std::unique_ptr<Effect> effect(reinterpret_cast<Effect*>(notice.tag));
+    if (effect == nullptr) continue;
+    const bool stuck = effect->context->error.load() != CUDA_SUCCESS && !effect->despite_error;
+    if (!notice.call) {
+      device.calls.effects_later.fetch_sub(1);
+      if (!stuck) effect->run();
+    } else if (effect->until) {
+      AskLater(device.calls, stuck ? [] { return true; } : std::move(effect->until), notice.id);
     } else {
-      effect->run();
+      CallLater(device.calls, stuck ? [] {} : std::move(effect->run), notice.id);
     }
   }
 }
 
-void WaitDone(SimContext& context, CommandId id) {
-  TheWorld()->device.WaitFor(
+CUresult WaitDone(SimContext& context, CommandId id) {
+  SimDevice& device = *context.device;
+  device.shared.WaitFor(
       id,
       [](void* argument) {
-        Settle(*static_cast<SimContext*>(argument));
+        Settle(*static_cast<SimDevice*>(argument));
         return false;
       },
-      &context);
-  Settle(context);
+      &device);
+  Settle(device);
+  return context.error.load();
 }
 
-bool IsDoneNow(SimContext& context, CommandId id) {
+CUresult AskDone(SimContext& context, CommandId id) {
   bool done = false;
   {
-    SharedDevice::Session session(TheWorld()->device);
+    SharedDevice::Session session(context.device->shared);
     done = session->IsDone(id);
   }
-  Settle(context);
-  return done;
+  Settle(*context.device);
+  if (const CUresult stuck = context.error.load(); stuck != CUDA_SUCCESS) return stuck;
+  return done ? CUDA_SUCCESS : CUDA_ERROR_NOT_READY;
 }
 
 }  // namespace mortar::simcuda

@@ -1,10 +1,12 @@
-// What this process knows of its simulated device: description, shared timeline, contexts and their objects.
-// One a process, made by cuInit and never destroyed. Any thread: `mutex` guards the tables; a context's
-// streams and events live in the shared device, behind its own lock (never taken first, so: mutex before
-// Session).
+// What this process knows of its simulated devices: descriptions, shared timelines, contexts and their
+// objects. One a process, made by cuInit and never destroyed; a child of a process that made it has none.
 //
-// The device is described by the file that MORTAR_SIM_DEVICE names; without it the description's own values
-// hold.
+// Any thread. Locks, in the order in which they are taken: `mutex` (the tables), the graphs' (captures.h), a
+// device's `effects`, a Session of its shared timeline. Objects that were destroyed stay as records, since
+// other threads may be in them; their handles are refused.
+//
+// The devices are those that MORTAR_SIM_DEVICE describes, files parted by colons; without it there is one
+// with the description's own values.
 #pragma once
 
 #include <pthread.h>
@@ -20,14 +22,32 @@
 #include <unordered_set>
 #include <vector>
 
-#include "cuda/api/types.h"
 #include "simcuda/device/description.h"
 #include "simcuda/driver/export.h"
+#include "simcuda/driver/host_calls.h"
 #include "simcuda/shared/shared_device.h"
 
 namespace mortar::simcuda {
 
+struct Capture;  // captures.h
+struct Node;
 struct SimContext;
+struct SimPool;  // memory.h
+
+struct SimDevice {
+  int ordinal = 0;
+  Description description;
+  SharedDevice shared;
+  HostCalls calls;
+  std::mutex effects;  // held while what ended takes effect, in the order of ending
+  // Guarded by effects.
+  std::vector<SimContext*> contexts;  // of this process, alive
+  // Guarded by World::mutex.
+  SimContext* primary = nullptr;
+  unsigned int primary_flags = 0;
+  SimPool* default_pool = nullptr;
+  SimPool* pool = nullptr;
+};
 
 struct SimStream {
   SimContext* context = nullptr;
@@ -35,62 +55,74 @@ struct SimStream {
   StreamKind kind = StreamKind::kBlocking;
   unsigned int flags = 0;
   int priority = 0;
+  std::uint64_t id = 0;
+  std::shared_ptr<Capture> capture{};  // null: none. Guarded by the graphs' mutex
 };
 
 struct SimEvent {
   SimContext* context = nullptr;
+  SimDevice* device = nullptr;
   Index index = kNone;
+  std::uint64_t serial = 0;
   unsigned int flags = 0;
+  bool borrowed = false;  // of another process
+  // Where it was last recorded in a capture. Guarded by the graphs' mutex.
+  std::shared_ptr<Capture> capture{};
+  std::vector<Node*> captured{};
 };
 
 struct SimContext {
-  Index index = kNone;  // kNone again once destroyed; that change: guarded by effects
+  SimDevice* device = nullptr;
+  std::atomic<Index> index{
+      kNone};  // kNone again once destroyed; that change: guarded by the device's effects
+  std::uint64_t id = 0;
   unsigned int flags = 0;
   bool primary = false;
-  int retained = 0;  // primary: how often
+  int retained = 0;                           // primary: how often
+  std::atomic<CUresult> error{CUDA_SUCCESS};  // an asynchronous error, which sticks
   std::unique_ptr<SimStream> legacy;
   std::map<pthread_t, std::unique_ptr<SimStream>> per_thread;  // guarded by World::mutex
-  std::mutex effects;  // held while what ended takes effect, in the order of ending
-};
-
-// What a command does when it is done; freed when it has.
-struct Effect {
-  std::function<void()> run;
+  std::map<int, std::size_t> limits;                           // guarded by World::mutex
+  std::set<SimContext*> peers;                                 // guarded by World::mutex
 };
 
 struct World {
-  Description description;
-  SharedDevice device;
-  std::atomic<std::int64_t> awaited{0};  // commands submitted whose notice has not come; any thread
+  std::vector<std::unique_ptr<SimDevice>> devices;  // fixed
+  std::atomic<std::uint64_t> last_id{0};            // of streams, contexts, captures
   std::mutex mutex;
   // Guarded by mutex.
   std::unordered_set<SimContext*> contexts;
   std::unordered_set<SimStream*> streams;
   std::unordered_set<SimEvent*> events;
-  SimContext* primary = nullptr;
-  unsigned int primary_flags = 0;
 };
 
 // Null before cuInit.
 World* TheWorld();
+// Null: no such device.
+SimDevice* FindDevice(CUdevice device);
 
 // The calling thread's current context, or null. Its stack: contexts.cc.
 SimContext* Current();
+// The context that a handle means (null: the current one), where it can be worked in. Errors:
+// CUDA_ERROR_NOT_INITIALIZED, CUDA_ERROR_INVALID_CONTEXT, or the asynchronous error that has stuck to it.
+CUresult Enter(SimContext** context, CUcontext handle = nullptr);
+// That, where only the error matters.
+CUresult Enter();
+SimContext* FindContext(CUcontext handle);
 
-// The stream that a handle means in the current context: null and 1 the legacy default stream, or with
-// `per_thread` null the calling thread's; 2 that. Null: no such stream.
-SimStream* FindStream(CUstream handle, bool per_thread);
+// The stream that a handle means: null and 1 the current context's legacy default stream, or with
+// `per_thread` null the calling thread's; 2 that. Errors: as Enter, and CUDA_ERROR_INVALID_HANDLE.
+CUresult FindStream(CUstream handle, bool per_thread, SimStream** stream);
+// Null: not an event that lives.
+SimEvent* FindEvent(CUevent handle);
 
-// Puts work into a stream, waiting for room. Returns the command. With `run`: that takes effect when the work
-// is done (kHost: is called when it is due).
-CommandId SubmitWork(const SimStream& stream, Work work, std::function<void()> run = nullptr);
-// What has ended takes effect now: copies and results become visible. Before any answer that something is
-// done.
-void Settle(SimContext& context);
-// Blocks until `id` is done and has taken effect.
-void WaitDone(SimContext& context, CommandId id);
-// Blocks until all that is in the context's streams by now is done and has taken effect.
-void WaitForContext(SimContext& context);
-bool IsDoneNow(SimContext& context, CommandId id);
+// Blocks until all that is in the context's streams by now is done and has taken effect. Returns the error
+// that has stuck to it.
+CUresult WaitForContext(SimContext& context);
+
+template <typename Handle, typename Object>
+Handle HandleOf(Object* object) {
+  return reinterpret_cast<Handle>(object);
+}
 
 }  // namespace mortar::simcuda

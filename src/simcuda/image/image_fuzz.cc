@@ -1,4 +1,5 @@
 // The readers of module images on arbitrary bytes: never crash, and what they accept has bounded parameters.
+// PTX, ELF and fat binaries alike, told apart by their first bytes as programs' images are.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -7,14 +8,20 @@
 #include "simcuda/image/image.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string_view text(reinterpret_cast<const char*>(data), size);
-  mortar::simcuda::LooksLikePtx(text);
-  const auto kernels = mortar::simcuda::ReadPtx(text);
-  if (!kernels) return 0;
-  for (const auto& kernel : kernels.value()) {
-    std::uint64_t all = 0;
-    for (const std::uint32_t bytes : kernel.parameter_bytes) all += bytes;
-    if (kernel.name.empty() || all > 32'764) std::abort();
+  using namespace mortar::simcuda;
+  const auto image = ReadImage({reinterpret_cast<const char*>(data), size}, 90);
+  if (!image) {
+    if (image.error().message.find('\n') != std::string::npos) std::abort();
+    return 0;
+  }
+  for (const auto& kernel : image->kernels) {
+    if (kernel.name.empty()) std::abort();
+    for (const auto& parameter : kernel.parameters) {
+      if (parameter.offset + parameter.bytes > kMaxParameterBytes) std::abort();
+    }
+  }
+  for (const auto& global : image->globals) {
+    if (global.start.size() > global.bytes) std::abort();
   }
   return 0;
 }

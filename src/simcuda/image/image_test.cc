@@ -9,6 +9,17 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
+std::vector<std::uint32_t> Sizes(const KernelImage& kernel) {
+  std::vector<std::uint32_t> sizes;
+  for (const KernelParameter& parameter : kernel.parameters) sizes.push_back(parameter.bytes);
+  return sizes;
+}
+std::vector<std::uint32_t> Offsets(const KernelImage& kernel) {
+  std::vector<std::uint32_t> offsets;
+  for (const KernelParameter& parameter : kernel.parameters) offsets.push_back(parameter.offset);
+  return offsets;
+}
+
 constexpr std::string_view kTwo = R"(// made by hand
 .version 8.0
 .target sm_80
@@ -29,13 +40,26 @@ constexpr std::string_view kTwo = R"(// made by hand
 TEST(PtxTest, EveryEntryWithItsParameters) {
   const auto kernels = ReadPtx(kTwo);
   ASSERT_TRUE(kernels);
-  const auto& list = kernels.value();
+  const auto& list = kernels->kernels;
   ASSERT_EQ(list.size(), 3U);
   EXPECT_EQ(list[0].name, "_Z3addPfS_i");
-  EXPECT_THAT(list[0].parameter_bytes, ElementsAre(8, 8, 4));
+  EXPECT_THAT(Sizes(list[0]), ElementsAre(8, 8, 4));
   EXPECT_EQ(list[1].name, "big");
-  EXPECT_THAT(list[1].parameter_bytes, ElementsAre(24));
-  EXPECT_TRUE(list[2].parameter_bytes.empty());
+  EXPECT_THAT(Sizes(list[1]), ElementsAre(24));
+  EXPECT_TRUE(list[2].parameters.empty());
+}
+
+TEST(PtxTest, ParametersLieWhereTheirAlignmentPutsThem) {
+  const auto image = ReadPtx(
+      ".global .align 8 .b8 table[24] = {1, 2};\n.const .f32 scale;\n"
+      ".entry k(.param .u8 a, .param .u32 b, .param .align 16 .b8 c[20], .param .u16 d) { .global x; }");
+  ASSERT_TRUE(image) << image.error().message;
+  ASSERT_EQ(image->kernels.size(), 1U);
+  EXPECT_THAT(Offsets(image->kernels[0]), ElementsAre(0, 4, 16, 36));
+  ASSERT_EQ(image->globals.size(), 2U);
+  EXPECT_EQ(image->globals[0].name, "table");
+  EXPECT_EQ(image->globals[0].bytes, 24U);
+  EXPECT_EQ(image->globals[1].bytes, 4U);
 }
 
 TEST(PtxTest, CutOffTextIsRefusedByName) {

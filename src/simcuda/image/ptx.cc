@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <charconv>
+#include <optional>
 
 #include "simcuda/image/image.h"
 
@@ -10,7 +11,8 @@ using base::Code;
 using base::Error;
 using base::Result;
 
-constexpr std::uint32_t kMaxParameterBytes = 32'764;  // CUDA's own bound on all parameters of a kernel
+constexpr std::uint64_t kMaxVariableBytes = std::uint64_t{1} << 32;
+constexpr std::uint32_t kMaxAlign = 4096;
 
 bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 bool IsWord(char c) {
@@ -70,58 +72,100 @@ Error Broken(std::string_view kernel) {
                               "' are not a list; is the text cut off?"};
 }
 
-// From behind ".entry NAME" and "(" on: .param [.align N] [.ptr …] TYPE NAME[COUNT], …
-Result<std::vector<std::uint32_t>> ReadParameters(Tokens& tokens, std::string_view kernel) {
-  std::vector<std::uint32_t> sizes;
-  std::uint32_t bytes = 0;  // of the parameter being read; 0: none
-  std::uint64_t all = 0;
+std::optional<std::uint32_t> ToNumber(std::string_view word) {
+  std::uint32_t number = 0;
+  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number);
+  if (error != std::errc() || end != word.data() + word.size()) return std::nullopt;
+  return number;
+}
+
+// One variable: [.align N] [.ptr …] TYPE NAME[COUNT].
+struct Variable {
+  std::string_view name;
+  std::uint64_t bytes = 0;
+  std::uint32_t align = 1;
+};
+
+// Reads words up to one of `ends`, which it returns; empty: the text ended, or what stands there is no
+// variable.
+std::string_view ReadVariable(Tokens& tokens, std::string_view ends, Variable* variable) {
   for (std::string_view word = tokens.Next(); !word.empty(); word = tokens.Next()) {
-    if (word == "," || word == ")") {
-      all += bytes;
-      if (all > kMaxParameterBytes) return Broken(kernel);
-      if (bytes > 0) sizes.push_back(bytes);
-      bytes = 0;
-      if (word == ")") return sizes;
-    } else if (word == "[") {
-      const std::string_view number = tokens.Next();
-      std::uint32_t count = 0;
-      const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), count);
-      if (error != std::errc() || end != number.data() + number.size() || count > kMaxParameterBytes) {
-        return Broken(kernel);
-      }
-      bytes *= count;
+    if (word.size() == 1 && ends.find(word[0]) != std::string_view::npos) return word;
+    if (word == "[") {
+      const auto count = ToNumber(tokens.Next());
+      if (!count || *count > kMaxVariableBytes) return {};
+      variable->bytes *= *count;
+      if (variable->bytes > kMaxVariableBytes) return {};
+    } else if (word == ".align") {
+      const auto align = ToNumber(tokens.Next());
+      if (!align || *align == 0 || *align > kMaxAlign) return {};
+      if (variable->bytes == 0) variable->align = *align;  // behind the type: of what a pointer leads to
     } else if (const std::uint32_t of_type = BytesOfType(word); of_type > 0) {
-      bytes = of_type;
+      variable->bytes = of_type;
+      variable->align = std::max(variable->align, of_type);
     } else if (word == "{" || word == ";" || word == ".entry") {
-      return Broken(kernel);
+      return {};
+    } else if (IsWord(word[0]) && word[0] != '.') {
+      variable->name = word;
     }
   }
-  return Broken(kernel);
+  return {};
+}
+
+// From behind ".entry NAME" and "(" on.
+Result<std::vector<KernelParameter>> ReadParameters(Tokens& tokens, std::string_view kernel) {
+  std::vector<KernelParameter> parameters;
+  std::uint64_t end = 0;
+  for (;;) {
+    Variable variable;
+    const std::string_view mark = ReadVariable(tokens, ",)", &variable);
+    if (mark.empty()) return Broken(kernel);
+    if (variable.bytes > 0) {
+      const std::uint64_t offset = (end + variable.align - 1) / variable.align * variable.align;
+      end = offset + variable.bytes;
+      if (end > kMaxParameterBytes) return Broken(kernel);
+      parameters.push_back({static_cast<std::uint32_t>(offset), static_cast<std::uint32_t>(variable.bytes)});
+    }
+    if (mark == ")") return parameters;
+  }
+}
+
+// From behind ".global" or ".const" on, at a module's top. What it begins with is not read: zero.
+void ReadGlobal(Tokens& tokens, ModuleImage* image) {
+  Variable variable;
+  const std::string_view mark = ReadVariable(tokens, ";=", &variable);
+  if (!mark.empty() && variable.bytes > 0 && !variable.name.empty())
+    image->globals.push_back({std::string(variable.name), variable.bytes, ""});
 }
 
 }  // namespace
 
 bool LooksLikePtx(std::string_view text) { return Tokens(text.substr(0, 16'384)).Next() == ".version"; }
 
-Result<std::vector<KernelImage>> ReadPtx(std::string_view text) {
-  std::vector<KernelImage> kernels;
+Result<ModuleImage> ReadPtx(std::string_view text) {
+  ModuleImage image;
   Tokens tokens(text);
+  int depth = 0;  // in bodies
   for (std::string_view word = tokens.Next(); !word.empty(); word = tokens.Next()) {
+    if (word == "{" || word == "}") depth += word == "{" ? 1 : -1;
+    if (depth <= 0 && (word == ".global" || word == ".const")) ReadGlobal(tokens, &image);
     if (word != ".entry") continue;
     KernelImage kernel;
     kernel.name = tokens.Next();
     if (kernel.name.empty() || !IsWord(kernel.name[0])) return Broken(kernel.name);
     const std::string_view next = tokens.Next();
     if (next == "(") {
-      auto sizes = ReadParameters(tokens, kernel.name);
-      if (!sizes) return sizes.error();
-      kernel.parameter_bytes = std::move(*sizes);
+      auto parameters = ReadParameters(tokens, kernel.name);
+      if (!parameters) return parameters.error();
+      kernel.parameters = std::move(*parameters);
     } else if (next.empty()) {
       return Broken(kernel.name);
+    } else if (next == "{") {
+      ++depth;
     }
-    kernels.push_back(std::move(kernel));
+    image.kernels.push_back(std::move(kernel));
   }
-  return kernels;
+  return image;
 }
 
 }  // namespace mortar::simcuda

@@ -22,6 +22,7 @@ struct SharedFile {
   std::uint64_t magic;  // written last by the creator, before the file gets its name
   pthread_mutex_t lock;
   std::atomic<std::uint32_t> changes;  // written under the lock; waited for without it
+  std::atomic<std::uint32_t> submits;  // the same, for those who look after what ends (WaitForWork)
   Ns swept_ns;                         // guarded by lock, as all below
   State state;
 };
@@ -33,7 +34,7 @@ using base::Code;
 using base::Error;
 using base::Result;
 
-constexpr std::uint64_t kMagic = 0x3156454455434d49ULL;  // "IMCUDEV1"
+constexpr std::uint64_t kMagic = 0x3256454455434d49ULL;  // "IMCUDEV2"
 constexpr std::size_t kFileBytes = (sizeof(SharedFile) + 4095) / 4096 * 4096;
 constexpr Ns kSweepEveryNs = 10'000'000;    // chosen: a dead process holds others up for no longer
 constexpr Ns kLongestSleepNs = 20'000'000;  // chosen: then look for the dead
@@ -151,8 +152,10 @@ SharedDevice::Session::Session(SharedDevice& device) : device_(device), timeline
 SharedDevice::Session::~Session() {
   SharedFile& file = *device_.file_;
   if (wake_) file.changes.fetch_add(1);
+  if (wake_ || wake_helpers_) file.submits.fetch_add(1);
   pthread_mutex_unlock(&file.lock);
   if (wake_) syscall(SYS_futex, &file.changes, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
+  if (wake_ || wake_helpers_) syscall(SYS_futex, &file.submits, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
 }
 
 Index SharedDevice::AddContext() {
@@ -211,16 +214,20 @@ void SharedDevice::WaitFor(CommandId id, bool (*stop)(void* argument), void* arg
   }
 }
 
-void SharedDevice::WaitForChange(bool instants) {
+SharedDevice::Seen SharedDevice::Look() {
+  Session session(*this);
+  return {file_->submits.load(), session->Ended()};
+}
+
+void SharedDevice::WaitForWork(const Seen& seen, Ns longest_ns, bool instants, bool exact) {
   Ns until_ns = 0;
-  std::uint32_t seen = 0;
   {
     Session session(*this);
-    until_ns = session->now_ns() + kLongestSleepNs;
+    if (session->Ended() != seen.ended) return;
+    until_ns = session->now_ns() + longest_ns;
     if (instants) until_ns = std::min(until_ns, session->NextInstant());
-    seen = file_->changes.load();
   }
-  WaitUntil(file_->changes, seen, until_ns);
+  WaitUntil(file_->submits, seen.submits, until_ns, exact);
 }
 
 }  // namespace mortar::simcuda

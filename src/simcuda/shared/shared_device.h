@@ -58,12 +58,15 @@ class SharedDevice {
     Timeline& operator*() { return timeline_; }
     // What others wait for may have changed: wakes them when the session ends.
     void Wake() { wake_ = true; }
+    // Something was submitted whose end must be seen to: wakes those in WaitForWork alone.
+    void WakeHelpers() { wake_helpers_ = true; }
 
    private:
     friend class SharedDevice;
     SharedDevice& device_;
     Timeline timeline_;
     bool wake_ = false;
+    bool wake_helpers_ = false;
   };
 
   // A context of this process, which others remove when it is dead. kNone: no room.
@@ -76,8 +79,15 @@ class SharedDevice {
   // wait early by true (null: never).
   void WaitFor(CommandId id, bool (*stop)(void* argument), void* argument);
 
-  // Blocks until somebody called Wake, with `instants` also until the device's next instant, or 20 ms.
-  void WaitForChange(bool instants);
+  // What has happened so far: to be taken before looking after it.
+  struct Seen {
+    std::uint32_t submits = 0;
+    std::uint64_t ended = 0;
+  };
+  Seen Look();
+  // Blocks until more has happened than was seen, or for `longest_ns`, with `instants` also until the
+  // device's next instant: the moment itself where `exact`, else some 50 µs later at no cost.
+  void WaitForWork(const Seen& seen, Ns longest_ns, bool instants, bool exact);
 
  private:
   bool IsAlive(Index context) const;

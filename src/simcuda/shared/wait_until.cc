@@ -32,9 +32,11 @@ void Sleep(const std::atomic<std::uint32_t>& word, std::uint32_t seen, std::int6
 
 }  // namespace
 
-void WaitUntil(const std::atomic<std::uint32_t>& word, std::uint32_t seen, std::int64_t instant_ns) {
-  if (instant_ns - base::MonotonicNs() > kSpinNs) Sleep(word, seen, instant_ns - kSpinNs);
-  while (word.load(std::memory_order_relaxed) == seen && base::MonotonicNs() < instant_ns) Pause();
+void WaitUntil(const std::atomic<std::uint32_t>& word, std::uint32_t seen, std::int64_t instant_ns,
+               bool exact) {
+  const std::int64_t spin_ns = exact ? kSpinNs : 0;
+  if (instant_ns - base::MonotonicNs() > spin_ns) Sleep(word, seen, instant_ns - spin_ns);
+  while (exact && word.load(std::memory_order_relaxed) == seen && base::MonotonicNs() < instant_ns) Pause();
 }
 
 }  // namespace mortar::simcuda

@@ -33,7 +33,7 @@ void Timeline::Repair() {
     }
   }
   for (Event& event : s_.events) {
-    if (event.context >= kContexts || s_.contexts[event.context].pid == 0) event = {kNone, {}, 0};
+    if (event.context >= kContexts || s_.contexts[event.context].pid == 0) event = {kNone, {}, 0, 0};
   }
   if (s_.owner >= kContexts || s_.contexts[s_.owner].pid == 0) {
     s_.owner = kNone;

@@ -79,7 +79,8 @@ struct Stream {
 struct Event {
   Index context;  // kNone: free
   CommandId record;
-  Ns end_ns;  // of the latest record, where that is done
+  Ns end_ns;             // of the latest record, where that is done
+  std::uint64_t serial;  // no two events have the same
 };
 
 struct Context {

@@ -18,7 +18,7 @@ void Timeline::Initialise(State* state, const Parameters& parameters, Ns now_ns)
   for (Context& context : s.contexts) context = {0, kNone, kNone, 0, 0};
   for (Stream& stream : s.streams)
     stream = {kNone, kNone, kNone, 0, kNone, kNone, 0, StreamKind::kFree, false};
-  for (Event& event : s.events) event = {kNone, {}, 0};
+  for (Event& event : s.events) event = {kNone, {}, 0, 0};
   for (Index i = 0; i < kCommands; ++i) {
     s.commands[i] = {};
     s.commands[i].next = i + 1 < kCommands ? i + 1 : kNone;
@@ -40,7 +40,7 @@ void Timeline::RemoveContext(Index context) {
     if (s_.streams[i].kind != StreamKind::kFree && s_.streams[i].context == context) DropStream(i);
   }
   for (Event& event : s_.events) {
-    if (event.context == context) event = {kNone, {}, 0};
+    if (event.context == context) event = {kNone, {}, 0, 0};
   }
   Notice ignored;
   while (PopNotice(context, &ignored)) {
@@ -79,13 +79,13 @@ void Timeline::DropStream(Index stream) {
 Index Timeline::AddEvent(Index context) {
   for (Index i = 0; i < kEvents; ++i) {
     if (s_.events[i].context != kNone) continue;
-    s_.events[i] = {context, {}, 0};
+    s_.events[i] = {context, {}, 0, ++s_.last_sequence};
     return i;
   }
   return kNone;
 }
 
-void Timeline::ReleaseEvent(Index event) { s_.events[event] = {kNone, {}, 0}; }
+void Timeline::ReleaseEvent(Index event) { s_.events[event] = {kNone, {}, 0, 0}; }
 
 bool Timeline::Allocate(Index context, std::uint64_t bytes) {
   const std::uint64_t all = s_.parameters.memory_bytes;
@@ -188,22 +188,33 @@ Index Timeline::NextCall(Index context) const {
   return found;
 }
 
-bool Timeline::PopNotice(Index context, Notice* notice) {
-  Context& owner = s_.contexts[context];
-  const Index done = owner.first_notice;
+// What ended or became due first and was not told.
+Index Timeline::NextNotice(Index context) const {
+  const Index done = s_.contexts[context].first_notice;
   const Index call = NextCall(context);
-  if (call != kNone && (done == kNone || s_.commands[call].done_order < s_.commands[done].done_order)) {
-    Command& command = s_.commands[call];
+  if (call == kNone || done == kNone) return call == kNone ? done : call;
+  return s_.commands[call].done_order < s_.commands[done].done_order ? call : done;
+}
+
+std::uint64_t Timeline::NextNoticeOrder(Index context) const {
+  const Index next = NextNotice(context);
+  return next == kNone ? 0 : s_.commands[next].done_order;
+}
+
+bool Timeline::PopNotice(Index context, Notice* notice) {
+  const Index next = NextNotice(context);
+  if (next == kNone) return false;
+  Command& command = s_.commands[next];
+  if (command.state != CommandState::kDone) {
     command.told = true;
-    *notice = {{call, command.sequence}, command.tag, true, command.ready_ns};
+    *notice = {{next, command.sequence}, command.tag, true, command.ready_ns};
     return true;
   }
-  if (done == kNone) return false;
-  const Command& command = s_.commands[done];
-  *notice = {{done, command.sequence}, command.tag, false, command.end_ns};
+  *notice = {{next, command.sequence}, command.tag, false, command.end_ns};
+  Context& owner = s_.contexts[context];
   owner.first_notice = command.next;
   if (owner.first_notice == kNone) owner.last_notice = kNone;
-  FreeCommand(done);
+  FreeCommand(next);
   return true;
 }
 
@@ -217,6 +228,13 @@ CommandId Timeline::LastOf(Index stream) const {
   const Index slot = s_.streams[stream].last;
   if (s_.streams[stream].first == kNone) return {};
   return {slot, s_.commands[slot].sequence};
+}
+
+bool Timeline::BlockingAreIdle(Index context) const {
+  for (Index i = s_.first_busy; i != kNone; i = s_.streams[i].next_busy) {
+    if (s_.streams[i].context == context && s_.streams[i].kind == StreamKind::kBlocking) return false;
+  }
+  return true;
 }
 
 CommandId Timeline::FirstOf(Index stream) const {

@@ -79,16 +79,28 @@ class Timeline {
 
   // A kHost command's function has returned. REQUIRES: Advance(now) before.
   void FinishHost(CommandId id);
+  // How many commands have ended or become due, of all contexts.
+  std::uint64_t Ended() const { return s_.last_done; }
   // The next notice of `context`, in the order in which things happened. False: none.
   bool PopNotice(Index context, Notice* notice);
 
+  // When that is, among the notices of all contexts; 0: there is none.
+  std::uint64_t NextNoticeOrder(Index context) const;
+
   bool IsDone(CommandId id) const;
+  // Nothing is left in the blocking streams of `context`, which its legacy default stream waits for.
+  bool BlockingAreIdle(Index context) const;
   // The last command in a stream, or none where it is empty.
   CommandId LastOf(Index stream) const;
   // The oldest command of a stream, for waiting until there is room.
   CommandId FirstOf(Index stream) const;
   // The last commands of the busy streams of a context; returns how many there are, writes at most `most`.
   Index LastOfContext(Index context, CommandId* ids, Index most) const;
+  // Whether `event` is the one that had `serial`, and its own.
+  bool IsEvent(Index event, std::uint64_t serial) const {
+    return event < kEvents && s_.events[event].context != kNone && s_.events[event].serial == serial;
+  }
+  std::uint64_t SerialOf(Index event) const { return s_.events[event].serial; }
   // The latest record of an event; done, where it was never recorded.
   CommandId RecordOf(Index event) const { return s_.events[event].record; }
   bool WasRecorded(Index event) const { return s_.events[event].record.sequence != 0; }
@@ -112,6 +124,7 @@ class Timeline {
   void AppendNotice(Index slot);
   void DropStream(Index stream);
   Index NextCall(Index context) const;
+  Index NextNotice(Index context) const;
 
   // advance.cc: what happens at at_ns. Those that answer bool: something changed.
   void Settle();
