@@ -57,8 +57,8 @@ TEST_F(RecordingsTest, ShowAnswersInNumbers) {
   EXPECT_DOUBLE_EQ(json["gap_us"]["p90"], 60);
   EXPECT_DOUBLE_EQ(json["gap_us"]["p99"], 60);
   EXPECT_DOUBLE_EQ(json["fits"][1]["kernel_us"], 50);
-  EXPECT_DOUBLE_EQ(json["fits"][1]["share"], 50.0 / 140);  // one, in the gap of 60 µs
-  EXPECT_TRUE(json.contains("replay_span_error"));
+  EXPECT_DOUBLE_EQ(json["fits"][1]["share"], 50.0 / 140);         // one, in the gap of 60 µs
+  EXPECT_NEAR(json["replay_span_error"].get<double>(), 0, 0.02);  // the goal of a replay alone
   EXPECT_EQ(json["notes"][0]["count"], 1);
   EXPECT_EQ(json["notes"][0]["used"], false);
 }
@@ -122,8 +122,11 @@ TEST(ShowReportTest, ReplayErrorIsShownWhereItIsKnown) {
   report.steps_found = 0.75;
   EXPECT_DOUBLE_EQ(ToJson(report)["steps_found"], 0.75);
   EXPECT_THAT(ToText(report), HasSubstr("Of its steps, 75 % are found without marks"));
-  report.replay_span_error = 0.0125;
+  report.replay.emplace();
+  report.replay->span_error = 0.0125;
+  report.replay->gaps.p90_us = 9;
   EXPECT_DOUBLE_EQ(ToJson(report)["replay_span_error"], 0.0125);
+  EXPECT_DOUBLE_EQ(ToJson(report)["replay"]["gap_us"]["p90"], 9);
   EXPECT_THAT(ToText(report), HasSubstr("its span is off by 1.25 %"));
   EXPECT_THAT(ToPage(report), HasSubstr("its span is off by 1.25 %"));
 }

@@ -119,8 +119,8 @@ std::string ToPage(const ShowReport& report) {
     page += "<h2>Busy over time</h2>\n" + Timeline(report) + "<h2>Gaps</h2>\n" + Gaps(report);
   }
   page += "<h2>Operations</h2>\n" + Operations(report);
-  if (report.replay_span_error) {
-    page += "<p>Replayed alone, its span is off by " + FormatPercent(*report.replay_span_error) + ".</p>\n";
+  if (report.replay) {
+    page += "<p>Replayed alone, its span is off by " + FormatPercent(report.replay->span_error) + ".</p>\n";
   }
   if (report.steps_found) {
     page += "<p>Of its steps, " + FormatPercent(*report.steps_found) + " are found without marks.</p>\n";

@@ -218,10 +218,9 @@ std::string ToText(const ShowReport& report) {
     text += "|\n\n" + GapsToText(report);
   }
   text += "\n" + KernelsToText(report);
-  if (report.replay_span_error) {
+  if (report.replay)
     text +=
-        fmt::format("\nReplayed alone, its span is off by {}\n", FormatPercent(*report.replay_span_error));
-  }
+        fmt::format("\nReplayed alone, its span is off by {}\n", FormatPercent(report.replay->span_error));
   if (report.steps_found) {
     text += fmt::format("Of its steps, {} are found without marks\n", FormatPercent(*report.steps_found));
   }
@@ -257,11 +256,17 @@ ordered_json ToJson(const ShowReport& report) {
            {"p99", Micro(use.GapQuantile(0.99))},
            {"max", Micro(use.gaps_ns.back())}};
   }
+  std::int64_t longest_ns = 0;
+  for (const trace::Op& op : recording.ops) {
+    if (recording.identities[op.identity].kind == trace::OpKind::kKernel)
+      longest_ns = std::max(longest_ns, op.duration_ns);
+  }
   ordered_json json = {{"file", recording.source},
                        {"recorder", recording.recorder},
                        {"form", FormName(recording.form)},
                        {"devices", devices},
                        {"kernels", report.kernels},
+                       {"longest_kernel_us", Micro(longest_ns)},
                        {"copies", report.copies},
                        {"memory_fills", report.fills},
                        {"streams", recording.streams.size()},
@@ -278,7 +283,17 @@ ordered_json ToJson(const ShowReport& report) {
                        {"top", top},
                        {"notes", notes}};
   if (report.steps_found) json["steps_found"] = *report.steps_found;
-  if (report.replay_span_error) json["replay_span_error"] = *report.replay_span_error;
+  if (report.replay) {
+    const auto gaps = [](const Replayed::Gaps& of) -> ordered_json {
+      return {{"p50", of.p50_us}, {"p90", of.p90_us}};
+    };
+    const Replayed& replay = *report.replay;
+    json["replay_span_error"] = replay.span_error;
+    json["replay"] = {{"recorded_gap_us", gaps(replay.recorded)},
+                      {"gap_us", gaps(replay.gaps)},
+                      {"median_latencies",
+                       {{"span_error", replay.median_span_error}, {"gap_us", gaps(replay.median_gaps)}}}};
+  }
   return json;
 }
 

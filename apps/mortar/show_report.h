@@ -33,6 +33,18 @@ struct GapBin {
   std::int64_t total_ns = 0;
 };
 
+// How a replay of the recording, alone on the device, compares with it.
+struct Replayed {
+  struct Gaps {
+    double p50_us = 0, p90_us = 0;
+  };
+  double span_error = 0;  // |span replayed ÷ span recorded − 1|
+  Gaps recorded, gaps;
+  // The same with launch latencies and short pauses at the recording's medians.
+  double median_span_error = 0;
+  Gaps median_gaps;
+};
+
 struct ShowReport {
   const trace::Recording* recording = nullptr;
   trace::DeviceUse use;
@@ -41,7 +53,7 @@ struct ShowReport {
   std::vector<FillRow> fill;
   std::vector<GapBin> gaps;
   std::vector<double> busy;  // by slice of the span
-  std::optional<double> replay_span_error;
+  std::optional<Replayed> replay;
   std::optional<double> steps_found;  // share of profiler steps that are found without marks
 };
 

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <set>
 #include <thread>
 
 #include "board/view.h"
@@ -71,6 +72,7 @@ int RunMatrix(const SimRequest& request) {
   }
   if (request.csv) Print(CsvHeader());
   std::vector<sim::Row> rows;
+  std::set<std::string> silent;  // holders without a request
   PageData page;
   for (const DeviceChoice& choice : *choices) {
     sim::Bench bench(choice.options);
@@ -78,6 +80,7 @@ int RunMatrix(const SimRequest& request) {
       if (request.json) Print(RowJson(row, choice.bound).dump() + "\n");
       if (request.csv) Print(CsvLine(row, choice.bound));
       if (!request.page.empty()) page.Add(row, choice.bound);
+      if (row.alone_requests == 0) silent.insert(row.holder);
       rows.push_back(row);
       rows.back().run = {};
     };
@@ -90,6 +93,11 @@ int RunMatrix(const SimRequest& request) {
       Print(RowTable(rows) + "\n" + TotalsText(rows) + "\n");
       rows.clear();
     }
+  }
+  for (const std::string& holder : silent) {
+    Complain(
+        "mortar sim matrix: " + board::CleanText(holder) +
+        " as holder: no request of it ends in the time simulated, even alone; simulate longer with --for");
   }
   if (!request.json && !request.csv) Print(std::string(kNotValidated) + "\n");
   if (!request.page.empty()) {
@@ -116,6 +124,7 @@ int RunPair(const SimRequest& request) {
       const bool keep = !request.page.empty() || (first && !request.perfetto.empty());
       const auto row = bench.Measure(*holder, *filler, policy, keep);
       if (!row) return Refuse(row.error());
+      if (row->alone_requests == 0) return Refuse(sim::NoRequest(*holder));
       if (request.json) Print(RowJson(*row, choice.bound).dump() + "\n");
       if (request.csv) Print(CsvLine(*row, choice.bound));
       if (!request.json && !request.csv) Print(PairText(*row, choice.bound) + "\n");

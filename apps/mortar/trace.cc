@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
@@ -150,6 +151,19 @@ int RecordTrace(const Record& options, const std::vector<std::string>& program) 
   return MakeTimeline(options, code, **folder, **output);
 }
 
+std::optional<Replayed> ReplayAlone(const trace::Recording& recording) {
+  const auto report = sim::Replay(recording);
+  const auto medians = sim::Replay(recording, /*median_latencies=*/true);
+  if (!report || !medians) return std::nullopt;
+  const auto gaps = [](sim::Ns p50, sim::Ns p90) {
+    return Replayed::Gaps{static_cast<double>(p50) / 1e3, static_cast<double>(p90) / 1e3};
+  };
+  return Replayed{std::abs(report->span_error), gaps(report->gap_p50_ns, report->gap_p90_ns),
+                  gaps(report->replayed_gap_p50_ns, report->replayed_gap_p90_ns),
+                  std::abs(medians->span_error),
+                  gaps(medians->replayed_gap_p50_ns, medians->replayed_gap_p90_ns)};
+}
+
 }  // namespace
 
 void AddTrace(CLI::App& app, Invocation& invocation) {
@@ -182,7 +196,7 @@ void AddTrace(CLI::App& app, Invocation& invocation) {
   AddTraceImport(*trace, invocation);
   AddTraceShow(*trace, invocation, [](const trace::Recording& recording) {
     SoloReport solo;
-    if (const auto report = sim::Replay(recording); report.ok()) solo.span_error = report->span_error;
+    solo.replay = ReplayAlone(recording);
     if (const sim::FoundRequests found = sim::FindRequests(recording); found.requests > 0) {
       solo.steps_found = static_cast<double>(found.right) / static_cast<double>(found.requests);
     }

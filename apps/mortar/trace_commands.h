@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "mortar/invocation.h"
+#include "mortar/show_report.h"
 #include "trace/recording.h"
 
 namespace mortar::cli {
@@ -13,7 +14,7 @@ void AddTraceImport(CLI::App& trace, Invocation& invocation);
 
 // What a replay of a recording alone says of it; nothing where it cannot be replayed.
 struct SoloReport {
-  std::optional<double> span_error;  // span replayed ÷ span recorded − 1
+  std::optional<Replayed> replay;
   // Share of its profiler steps that Mortar finds by itself in what is submitted; nothing below three steps.
   std::optional<double> steps_found;
 };

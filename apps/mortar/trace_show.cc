@@ -25,7 +25,7 @@ struct Show {
 
 int WritePage(const trace::Recording& recording, const Show& options, const SoloReport& solo) {
   ShowReport report = MakeShowReport(recording, kPageSlices);
-  report.replay_span_error = solo.span_error;
+  report.replay = solo.replay;
   report.steps_found = solo.steps_found;
   auto file = trace::OutputFile::Create(options.page, trace::OutputFile::Kind::kPlain);
   auto status = file.ok() ? (*file)->Write(ToPage(report)) : base::Status(file.error());
@@ -43,7 +43,7 @@ int ShowTrace(const Show& options, const SoloReplay& replay) {
   }
   ShowReport report = MakeShowReport(*recording);
   const SoloReport solo = replay ? replay(*recording) : SoloReport{};
-  report.replay_span_error = solo.span_error;
+  report.replay = solo.replay;
   report.steps_found = solo.steps_found;
   if (!options.page.empty()) {
     if (const int code = WritePage(*recording, options, solo); code != kDone) return code;

@@ -88,12 +88,14 @@ def main():
     parser.add_argument("recordings", nargs="*", default=[os.path.join(shared, "traces")],
                         help="files or folders (default: the shared recordings)")
     parser.add_argument("--for", dest="duration", default="1s", metavar="TIME", help="to simulate each pair (1s)")
+    parser.add_argument("--setting", action="append", choices=list(SETTINGS), help="only this one (repeatable)")
     parser.add_argument("--json", action="store_true", help="one JSON object a setting, slice, cost and policy")
     options = parser.parse_args()
     tool = find_tool(root)
-    total = len(SETTINGS) * len(SLICES_MS) * len(COSTS_US)
+    settings = {name: SETTINGS[name] for name in options.setting or SETTINGS}
+    total = len(settings) * len(SLICES_MS) * len(COSTS_US)
     made = 0
-    for setting, flags in SETTINGS.items():
+    for setting, flags in settings.items():
         for slice_ms in SLICES_MS:
             for cost in COSTS_US:
                 found = ratios(run(tool, options, ["--device", "sliced", "--slice", f"{slice_ms}ms", "--switch-cost",

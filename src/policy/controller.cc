@@ -8,6 +8,7 @@ namespace {
 
 constexpr double kForgetAt = 2000;  // chosen: requests after which old ones count half
 constexpr double kMinControls = 8;  // chosen: fewer say nothing
+constexpr double kSure = 3 / 1.96;  // chosen: half intervals; it is looked at after each request
 constexpr double kRaise = 0.04;     // chosen: caution rises ten times as fast as it falls
 constexpr double kLower = 0.004;
 // Chosen: a request of a second without harm says more than one of a millisecond. One step each so much of
@@ -57,8 +58,10 @@ void Controller::UpdateScale() {
   scale_ = 1;
   if (!measured.known) return;
   const double floor = std::max(model, limit_ / 20);  // a model of almost zero cannot be scaled
-  if (measured.low > model) scale_ = std::min(20.0, measured.low / floor);
-  if (measured.high < model) scale_ = std::max(0.5, std::max(0.0, measured.high) / floor);
+  const double low = measured.mean - kSure * (measured.mean - measured.low);
+  const double high = measured.mean + kSure * (measured.high - measured.mean);
+  if (low > model) scale_ = std::min(20.0, low / floor);
+  if (high < model) scale_ = std::max(0.5, std::max(0.0, high) / floor);
 }
 
 void Controller::OnRequest(std::int64_t request_ns, std::int64_t harm_ns, bool control) {

@@ -15,8 +15,7 @@ Verdict DecideFill(const View& view, const Ask& ask) {
   const Chance chance = FindChance(view, ask, /*slack=*/true, /*again=*/true);
   if (!chance.fits) return {Action::kWait, chance.reason, 0, chance.wake_at_ns};
   if (!WithinBound(view, ask)) {
-    const std::int64_t room = std::max<std::int64_t>(0, view.settings.in_flight_bound_ns - Length(ask));
-    return {Action::kWait, Reason::kInFlight, 0, ask.own_until_ns - room};
+    return {Action::kWait, Reason::kInFlight, 0, WithinBoundAt(view, ask)};
   }
   if (BetterPlacedWaits(view, ask, chance))
     return {Action::kWait, Reason::kBetterPlaced, 0, std::min(chance.wake_at_ns, view.now_ns + kPollNs)};

@@ -44,8 +44,7 @@ Verdict Decide(const View& view, const Ask& ask) {
   } else if (entry.turn_quanta == 0) {
     verdict = DecideShare(view, ask);
   } else if (!WithinBound(view, ask)) {
-    verdict = {Action::kWait, Reason::kInFlight, 0,
-               ask.own_until_ns - std::max<std::int64_t>(0, view.settings.in_flight_bound_ns - Length(ask))};
+    verdict = {Action::kWait, Reason::kInFlight, 0, WithinBoundAt(view, ask)};
   } else if (EqualsTurn(view, ask, entry.turn_quanta * view.settings.quantum_ns, &wake_at)) {
     verdict = {Action::kWait, Reason::kEqualsTurn, 0, wake_at};
   } else {

@@ -81,6 +81,11 @@ std::int64_t LookAgain(const Peer& peer, std::int64_t now_ns) {
   return now_ns + std::max(kSoonNs, (now_ns - peer.busy_until_ns) / kPollShare);
 }
 
+std::int64_t WithinBoundAt(const View& view, const Ask& ask) {
+  if (ask.length_ns <= 0) return ask.own_until_ns;
+  return ask.own_until_ns - std::max<std::int64_t>(0, view.settings.in_flight_bound_ns - ask.length_ns);
+}
+
 bool WithinBound(const View& view, const Ask& ask) {
   const std::int64_t in_flight = ask.own_until_ns - view.now_ns;
   if (in_flight <= 0) return true;

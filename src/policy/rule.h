@@ -50,6 +50,8 @@ std::int64_t LookAgain(const Peer& peer, std::int64_t now_ns);
 // flight. In-flight work is a prediction that time alone brings to zero, never an uncompleted event (an event
 // may be completed by the very thread that waits here).
 bool WithinBound(const View& view, const Ask& ask);
+// When it will be so.
+std::int64_t WithinBoundAt(const View& view, const Ask& ask);
 
 struct Chance {
   bool fits = false;

@@ -106,6 +106,19 @@ TEST(RuleTest, WithheldRequestOffersNothing) {
   EXPECT_EQ(chance.reason, Reason::kWithheld);
 }
 
+TEST(RuleTest, OwnWorkInFlightIsWaitedForUntilThereIsRoom) {
+  View view = HolderInGap(500);
+  Ask ask = Filler(150);
+  ask.own_until_ns = kNow + 100 * kUs;
+  EXPECT_FALSE(WithinBound(view, ask));
+  // 150 of 200 us: there is room once 50 us are left in flight.
+  EXPECT_EQ(WithinBoundAt(view, ask), kNow + 50 * kUs);
+  // A kernel of unknown length goes with nothing in flight, not at an instant that is past.
+  ask.length_ns = 0;
+  ask.assumed_length_ns = 100 * kUs;
+  EXPECT_EQ(WithinBoundAt(view, ask), kNow + 100 * kUs);
+}
+
 TEST(RuleTest, UnknownNextSubmitOffersNothing) {
   View view = HolderInGap(500);
   view.peers[0].next_submit_ns = 0;

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <new>
 
+#include "base/hash.h"
+
 namespace mortar::predict {
 namespace {
 
@@ -81,7 +83,11 @@ void KernelTable::AddSample(Kernel& kernel, std::int64_t device_ns, bool record)
   kernel.durations.Add(device_ns);
   kernel.recent.Add(device_ns);
   ++kernel.samples;
-  const std::int32_t pause = kernel.samples < kOftenUntil ? 0 : kernel.samples < kWarmUntil ? 15 : 127;
+  // Drawn, not counted: a kernel launched sixteen times a period would be timed at one place only.
+  const auto draw = static_cast<std::int32_t>(base::Combine(kernel.id, kernel.samples) % 128);
+  const std::int32_t pause = kernel.samples < kOftenUntil  ? 0
+                             : kernel.samples < kWarmUntil ? 4 + draw % 24
+                                                           : 64 + draw;
   kernel.until_sample.store(pause, std::memory_order_relaxed);
   Refresh(kernel);
   if (record) {

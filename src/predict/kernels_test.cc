@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <thread>
 #include <vector>
 
@@ -56,6 +57,18 @@ TEST(KernelTableTest, SamplesOftenAtFirstAndRarelyLater) {
   EXPECT_GT(samples, 100'000 / 130);
   EXPECT_LT(samples, 100'000 / 110);
   EXPECT_TRUE(table.WantSample(*k, true));
+}
+
+TEST(KernelTableTest, SamplesFallOnEveryPlaceOfAPeriod) {
+  KernelTable table;
+  Kernel* k = table.FindOrAdd(1, "k");
+  std::array<int, 16> places{};
+  for (std::size_t launch = 0; launch < 16 * 400; ++launch) {
+    if (!table.WantSample(*k, false)) continue;
+    ++places[launch % 16];
+    table.AddSample(*k, 100'000, false);
+  }
+  for (const int samples : places) EXPECT_GT(samples, 0);
 }
 
 TEST(KernelTableTest, TwoModesAreSplitAndOneIsNot) {

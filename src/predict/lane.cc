@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdlib>
 
 #include "base/hash.h"
 
@@ -17,6 +18,7 @@ constexpr std::uint64_t kChunk = 64;             // of them learned at a time, s
 constexpr std::uint32_t kChainLeast = 16;        // chosen: shorter chains say little about pauses
 constexpr std::int64_t kLongestPauseNs = 5'000;  // chosen
 constexpr std::uint8_t kDurationsWanted = 3;     // chosen: samples of a position's own duration
+constexpr std::uint8_t kMostAsked = 6;           // chosen: not every sample asked for comes
 constexpr std::int64_t kDurationShare = 4;       // chosen: a further sample counts a quarter
 constexpr std::int64_t kDurationSpread = 16;     // chosen: a fill is charged a sixteenth more
 constexpr std::uint64_t kWayBackEvery = 16;      // chosen: a way back takes no wait to be seen
@@ -41,9 +43,14 @@ Forecast LanePredictor::OnSubmit(const Submission& s) {
   ordered_ = s.ordered;
   std::int64_t known = s.kernel != nullptr ? s.kernel->duration_ns.load(std::memory_order_relaxed) : 0;
   wants_duration_ = false;
-  if (known != 0 && e.place.position != nullptr && s.kernel->split.load(std::memory_order_relaxed)) {
-    wants_duration_ = e.place.position->durations < kDurationsWanted;
-    if (e.place.position->duration_ns != 0) known = e.place.position->duration_ns;
+  if (known != 0 && e.place.position != nullptr) {
+    Step& step = *e.place.position;
+    const bool own = OwnDuration(*s.kernel, step, known);
+    if (step.durations < (own ? kDurationsWanted : 1) && step.asked < kMostAsked) {
+      wants_duration_ = true;
+      ++step.asked;
+    }
+    if (own) known = step.duration_ns;
   }
   e.duration = static_cast<std::uint32_t>(std::min<std::int64_t>(known != 0 ? known : kGuessNs, UINT32_MAX));
   unknown_in_flight_ = known == 0 || (unknown_in_flight_ && !waited);
@@ -85,7 +92,7 @@ Forecast LanePredictor::OnSubmit(const Submission& s) {
 }
 
 void LanePredictor::OnSampled(const Kernel& kernel, std::int64_t submitted, std::int64_t device_ns) {
-  if (!kernel.split.load(std::memory_order_relaxed) || sequence_ == 0) return;
+  if (sequence_ == 0) return;
   // The log ascends by the instant of submit.
   std::uint64_t low = sequence_ >= kLog ? sequence_ - kLog + 1 : 1;
   std::uint64_t high = sequence_;
@@ -101,18 +108,21 @@ void LanePredictor::OnSampled(const Kernel& kernel, std::int64_t submitted, std:
   const Entry& e = entry(low);
   Step* step = e.place.position;
   if (e.submitted != submitted || e.kernel != &kernel || step == nullptr) return;
+  const std::int64_t usual = kernel.duration_ns.load(std::memory_order_relaxed);
   const std::int64_t old = step->durations == 0 ? device_ns : std::int64_t{step->duration_ns};
-  step->duration_ns = static_cast<std::uint32_t>(
-      std::clamp<std::int64_t>(old + (device_ns - old) / kDurationShare, 1, UINT32_MAX));
+  std::int64_t learned = old + (device_ns - old) / kDurationShare;
+  // One odd sample makes no duration of its own: of the first few that differ, the more usual one counts.
+  if (step->durations < kDurationsWanted && std::abs(device_ns - old) > old / 2)
+    learned = std::abs(device_ns - usual) < std::abs(old - usual) ? device_ns : old;
+  step->duration_ns = static_cast<std::uint32_t>(std::clamp<std::int64_t>(learned, 1, UINT32_MAX));
   if (step->durations < UINT8_MAX) ++step->durations;
 }
 
 std::int64_t LanePredictor::LengthOf(const Kernel& kernel) const {
   const std::int64_t length = kernel.length_ns.load(std::memory_order_relaxed);
-  if (!kernel.split.load(std::memory_order_relaxed)) return length;
   const Step* next = book_.Next();
-  if (next == nullptr || next->duration_ns == 0 || next->key >> 2 != SymbolOf(&kernel, false, false) >> 2)
-    return length;
+  if (length == 0 || next == nullptr || next->key >> 2 != SymbolOf(&kernel, false, false) >> 2) return length;
+  if (!OwnDuration(kernel, *next, kernel.duration_ns.load(std::memory_order_relaxed))) return length;
   return next->duration_ns + next->duration_ns / kDurationSpread;
 }
 

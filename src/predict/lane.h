@@ -55,8 +55,8 @@ class LanePredictor {
   Forecast OnSubmit(const Submission& submission);
   std::uint64_t last_sequence() const { return sequence_; }
 
-  // The device time of a launch submitted at `submitted_ns`. Where durations of one identity prove bimodal,
-  // the position tells them apart (a matrix product's inner dimension shows in no launch shape).
+  // The device time of a launch submitted at `submitted_ns`. Where durations of one identity differ, the
+  // position tells them apart (a matrix product's inner dimension shows in no launch shape).
   void OnSampled(const Kernel& kernel, std::int64_t submitted_ns, std::int64_t device_ns);
   // The submit just made is at a position whose own duration is wanted: sample it.
   bool WantsDuration() const { return wants_duration_; }
@@ -137,6 +137,12 @@ class LanePredictor {
   void LearnGap(std::uint64_t sequence);
   void LearnSlack(Entry& e, std::int64_t slack_ns);
   // What a submit is in the pattern: its kernel, whether the thread changed streams before it, and waited.
+  // The position has a duration of its own, which is not that of its kernel's identity.
+  static bool OwnDuration(const Kernel& kernel, const Step& step, std::int64_t usual_ns) {
+    const std::int64_t own = step.duration_ns;
+    if (own == 0) return false;
+    return 2 * own > 3 * usual_ns || 3 * own < 2 * usual_ns || kernel.split.load(std::memory_order_relaxed);
+  }
   static std::uint64_t SymbolOf(const Kernel* kernel, bool changed, bool waited) {
     const std::uint64_t id = kernel != nullptr ? kernel->id : 1;
     return id << 2 | (changed ? StepBook::kPositionsOnly : 0U) | (waited ? 1U : 0U) |

@@ -233,7 +233,7 @@ TEST_F(LaneTest, PositionsTellBimodalDurationsApart) {
       lane_.OnWaitEnter(now_);
       now_ += device;
       lane_.OnWaitReturn(now_, lane_.last_sequence());
-      if (wanted) lane_.OnSampled(*k, at, device);
+      if (wanted) lane_.OnSampled(device == 20 * kUs ? *first : *k, at, device);
       if (request == 59) {
         EXPECT_EQ(f.busy_until_ns, at + device);
       }
@@ -246,6 +246,58 @@ TEST_F(LaneTest, PositionsTellBimodalDurationsApart) {
   // The next one is the short one: charged a sixteenth more than what it takes.
   EXPECT_EQ(lane_.LengthOf(*k), 42'500);
   EXPECT_FALSE(lane_.WantsDuration());
+}
+
+TEST_F(LaneTest, OnePlaceMayLastLongerThanAllOthersOfItsKernel) {
+  // Known by twelve samples of 40 us; the second launch of a request takes 640 us, and only its place says
+  // so.
+  Kernel* first = Make(5, 20);
+  Kernel* k = Make(7, 40);
+  for (int i = 0; i < 11; ++i) kernels_.AddSample(*k, 40 * kUs, false);
+  ASSERT_FALSE(k->split);
+  std::int64_t charged = 0;
+  for (int request = 0; request < 40; ++request) {
+    for (const std::int64_t device : {20 * kUs, 40 * kUs, 640 * kUs}) {
+      Kernel* kernel = device == 20 * kUs ? first : k;
+      charged = lane_.LengthOf(*kernel);
+      const std::int64_t at = now_;
+      lane_.OnSubmit({.kernel = kernel, .now_ns = now_, .stream = 1});
+      const bool wanted = lane_.WantsDuration();
+      lane_.OnWaitEnter(now_);
+      now_ += device;
+      lane_.OnWaitReturn(now_, lane_.last_sequence());
+      if (wanted) lane_.OnSampled(*kernel, at, device);
+      now_ += 300 * kUs;
+    }
+  }
+  EXPECT_EQ(charged, 680 * kUs);  // 640 and a sixteenth
+}
+
+TEST_F(LaneTest, OneOddSampleMakesNoDurationOfItsOwn) {
+  Kernel* k = Make(7, 40);
+  int samples = 0;
+  for (int i = 0; i < 40; ++i) {
+    const std::int64_t at = now_;
+    Submit(k);
+    if (lane_.WantsDuration()) lane_.OnSampled(*k, at, ++samples == 1 ? 400 * kUs : 40 * kUs);
+    Wait();
+    now_ += 500 * kUs;
+  }
+  EXPECT_EQ(samples, 2);  // the second one contradicts the first, and nothing differs any more
+  EXPECT_EQ(lane_.LengthOf(*k), 40 * kUs);
+}
+
+TEST_F(LaneTest, SamplesThatNeverComeAreNotAskedForAnyMore) {
+  Kernel* k = Make(7, 40);
+  int asked = 0;
+  for (int i = 0; i < 100; ++i) {
+    Submit(k);
+    asked += lane_.WantsDuration() ? 1 : 0;
+    Wait();
+    now_ += 500 * kUs;
+  }
+  EXPECT_GT(asked, 0);
+  EXPECT_LE(asked, 6);
 }
 
 TEST_F(LaneTest, SamplesOfOtherLanesAndOldOnesAreNotMistaken) {

@@ -23,10 +23,11 @@ struct alignas(64) Step {
   std::uint32_t depth = 0;             // the wait that follows leaves this many submits uncovered
   std::uint32_t learned = 0;           // gaps seen
   std::uint32_t slack_learned = 0;
-  std::uint32_t duration_ns = 0;  // device time here, of a kernel whose durations are bimodal; 0: not known
+  std::uint32_t duration_ns = 0;  // device time here; 0: never sampled
   bool waits = false;             // a wait follows
   std::uint8_t ladder = 0;
   std::uint8_t durations = 0;  // samples behind duration_ns, up to 255
+  std::uint8_t asked = 0;      // samples asked for because there were too few
   // Only where something is learned.
   Recent gap;
   Recent gap_after_wait;

@@ -72,6 +72,18 @@ TEST(MatrixTest, HalfLoadLeavesHalfOfTheTimeToWait) {
   EXPECT_NEAR(static_cast<double>(arrivals[1] - arrivals[0]), 2e9 / (*alone)->rate, 1);
 }
 
+TEST(MatrixTest, HolderWithoutARequestInTheTimeSimulatedLeavesARow) {
+  PairOptions options;
+  options.for_ns = kMs;  // its request lasts longer
+  Bench bench(options);
+  const Source holder = Sketch("long", {.launches = 40, .apart = 90 * kUs});
+  const auto row = bench.Measure(holder, Sketch("other", {}), Policy::kFill);
+  ASSERT_TRUE(row.ok());
+  EXPECT_EQ(row->requests, 0U);
+  EXPECT_EQ(row->alone_requests, 0U);
+  EXPECT_TRUE(std::isnan(row->mean_x));
+}
+
 TEST(MatrixTest, UnknownFileIsNamed) {
   const auto read = ReadSources({"/nowhere/a.json"}, 2);
   ASSERT_FALSE(read.ok());

@@ -40,6 +40,13 @@ std::vector<double> ByNumber(const ClientResult& client) {
 
 }  // namespace
 
+base::Error NoRequest(const Source& holder) {
+  return {base::Code::kInvalid,
+          "simulate " + holder.path +
+              " as holder: no request of it ends in the time simulated; simulate longer "
+              "with --for"};
+}
+
 base::Result<Source> ReadSource(const std::string& path) {
   auto recording = trace::ReadRecording(path);
   if (!recording) return recording.error();
@@ -111,11 +118,7 @@ Bench::Made Bench::MakeHolder(const Source& holder) const {
   }
   spec.keep_schedule = true;
   alone->run = Run(spec);
-  if (alone->run.clients[0].requests.empty()) {
-    return base::Error{base::Code::kInvalid, "simulate " + holder.path +
-                                                 " as holder: no request of it ends in the time simulated; "
-                                                 "simulate longer with --for"};
-  }
+  if (alone->run.clients[0].requests.empty() && compile.drain_requests) return NoRequest(holder);
   alone->request_ns = ByNumber(alone->run.clients[0]);
   alone->work_per_s = WorkPerSecond(alone->run, 0);
   alone->busy = Busy(alone->run);
@@ -209,6 +212,7 @@ base::Result<Row> Bench::Measure(const Source& holder, const Source& filler, Pol
   row.filler = filler.name;
   row.policy = policy;
   row.repeats_itself = alone.program->repeats_itself;
+  row.alone_requests = alone.run.clients[0].requests.size();
   row.filler_work_ns = WorkPerSecond(row.run, 1);
   row.gap_work_ns = *gap;
   row.slack_work_ns = *slack;

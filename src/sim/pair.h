@@ -60,7 +60,8 @@ struct Row {
   double windows_over = 0;  // share of those windows above max_slowdown
   std::uint64_t windows = 0;
   bool repeats_itself = false;
-  RunResult run;  // what is told beside: accounts, errors of prediction, traces
+  std::uint64_t alone_requests = 0;  // of the holder; 0: none of them ends in the time simulated
+  RunResult run;                     // what is told beside: accounts, errors of prediction, traces
 };
 
 class Bench {
@@ -68,7 +69,7 @@ class Bench {
   explicit Bench(const PairOptions& options) : options_(options) {}
   const PairOptions& options() const { return options_; }
 
-  // Errors: what Compile and MakeArrivals say.
+  // Errors: what Compile and MakeArrivals say; NoRequest where requests have arrival times.
   base::Result<Row> Measure(const Source& holder, const Source& filler, Policy policy,
                             bool keep_trace = false);
   // What the holder does alone: request times by number.
@@ -109,6 +110,9 @@ class Bench {
   };
   std::map<std::string, std::shared_ptr<Work>> yardsticks_;
 };
+
+// What to say of a holder none of whose requests ends in the time simulated.
+base::Error NoRequest(const Source& holder);
 
 // Reads a file of any kind that ReadRecording knows. Errors: its.
 base::Result<Source> ReadSource(const std::string& path);
