@@ -222,8 +222,7 @@ CUresult Copy(const CopyShape& shape, CUstream handle, bool per_thread, bool asy
   if (added != CUDA_SUCCESS || captured) return added;
   if (sides.up() && sides.source == Where::kPageable) operation.run = Staged(shape);
   CommandId id;
-  if (const CUresult queued = Enqueue(*stream, std::move(operation), &id); queued != CUDA_SUCCESS)
-    return queued;
+  if (const CUresult queued = Enqueue(*stream, operation, &id); queued != CUDA_SUCCESS) return queued;
   return ReturnsAtOnce(sides, asynchronous, shape.bytes()) ? CUDA_SUCCESS : WaitDone(*stream->context, id);
 }
 

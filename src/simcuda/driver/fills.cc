@@ -23,7 +23,7 @@ CUresult Fill(const FillShape& shape, CUstream handle, bool per_thread) {
     return made;
   operation.parameters = std::make_shared<const CUDA_MEMSET_NODE_PARAMS>(CUDA_MEMSET_NODE_PARAMS{
       shape.to, shape.pitch, shape.value, shape.element_bytes, shape.width, shape.height});
-  return Enqueue(*stream, std::move(operation));
+  return Enqueue(*stream, operation);
 }
 
 }  // namespace

@@ -109,7 +109,7 @@ CUresult Run(CUfunction function, const Launch& launch, CUstream handle, bool pe
   Operation operation;
   const SimDevice& device = *stream->context->device;
   const CUresult made = MakeLaunch(device, function, launch, parameters, extra, CapturesOpen(), &operation);
-  return made != CUDA_SUCCESS ? made : Enqueue(*stream, std::move(operation));
+  return made != CUDA_SUCCESS ? made : Enqueue(*stream, operation);
 }
 
 CUresult RunEx(const CUlaunchConfig* config, CUfunction function, bool per_thread, void** parameters,

@@ -68,8 +68,8 @@ CUresult Batch(CUstream handle, bool per_thread, const CUstreamBatchMemOpParams*
   for (unsigned int i = 0; i < count; ++i) {
     if (const CUresult made = Make(ops[i], &operations[i]); made != CUDA_SUCCESS) return made;
   }
-  for (Operation& operation : operations) {
-    if (const CUresult queued = Enqueue(*stream, std::move(operation)); queued != CUDA_SUCCESS) return queued;
+  for (const Operation& operation : operations) {
+    if (const CUresult queued = Enqueue(*stream, operation); queued != CUDA_SUCCESS) return queued;
   }
   return CUDA_SUCCESS;
 }

@@ -60,7 +60,7 @@ CUresult Call(CUstream handle, bool per_thread, std::function<void()> run, bool 
   operation.work.kind = WorkKind::kHost;
   operation.run = std::move(run);
   operation.despite_error = despite_error;
-  return Enqueue(*stream, std::move(operation));
+  return Enqueue(*stream, operation);
 }
 
 CUresult HostFunction(CUstream handle, bool per_thread, CUhostFn function, void* data) {

@@ -87,7 +87,7 @@ CommandId Submit(const SimStream& stream, const Operation& operation) {
   }
 }
 
-CUresult Enqueue(SimStream& stream, Operation operation, CommandId* id) {
+CUresult Enqueue(SimStream& stream, const Operation& operation, CommandId* id) {
   if (id != nullptr) *id = {};
   bool captured = false;
   const CUresult result = AddToCapture(stream, operation, &captured);

@@ -38,7 +38,7 @@ struct Operation {
 
 // Puts it into a stream; where that is being captured, into the graph instead. Waits for room. `id`, if not
 // null: the command, none in a capture. Errors: of captures, and the error that has stuck.
-CUresult Enqueue(SimStream& stream, Operation operation, CommandId* id = nullptr);
+CUresult Enqueue(SimStream& stream, const Operation& operation, CommandId* id = nullptr);
 // Puts it into a stream that is not being captured.
 CommandId Submit(const SimStream& stream, const Operation& operation);
 
