@@ -78,7 +78,11 @@ Device::Device(const std::string& wanted) {
 
 Buffer Device::MakeBuffer(std::size_t bytes) const {
   cl_int status = CL_SUCCESS;
-  Buffer buffer(clCreateBuffer(context(), CL_MEM_READ_WRITE, bytes, nullptr, &status));
+  // Zeros: CLBlast reads an output even where it is multiplied by nothing, and a NaN that lay there would
+  // stay.
+  std::vector<char> zeros(bytes, 0);
+  Buffer buffer(
+      clCreateBuffer(context(), CL_MEM_READ_WRITE | CL_MEM_COPY_HOST_PTR, bytes, zeros.data(), &status));
   Check(status, "clCreateBuffer");
   return buffer;
 }
