@@ -1,9 +1,10 @@
 """Runs clang-tidy over our sources as the compile database builds them. Prints findings; exit code 1 if there are any.
 
-Usage: lint.py [--jobs N] [--deep] COMPILE_COMMANDS [PART_OF_A_PATH…]
+Usage: lint.py [--jobs N] [--tests] [--deep] COMPILE_COMMANDS [PART_OF_A_PATH…]
 
-Tests, benchmarks and fuzz targets get a short list of checks: on them the whole list spends most of its time in the
-headers and macros of the test framework. --deep adds clang's path-sensitive analysis, which takes most of an hour."""
+Tests, benchmarks and fuzz targets are left out unless --tests is given or a path names them, and then get a short list of
+checks: most of the time on them goes into the headers and macros of the test framework. --deep adds clang's
+path-sensitive analysis, which takes most of an hour."""
 
 import argparse
 import json
@@ -16,8 +17,6 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 LIGHT = ("_test.cc", "_bench.cc", "_fuzz.cc")
 LIGHT_CHECKS = ("-*,bugprone-use-after-move,bugprone-dangling-handle,bugprone-infinite-loop,"
                 "modernize-use-nullptr,modernize-use-override,performance-for-range-copy,misc-definitions-in-headers")
-
-
 DEEP_CHECKS = "clang-analyzer-*,-clang-analyzer-optin.performance.Padding"
 
 
@@ -38,6 +37,7 @@ def check(build, source, deep):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--tests", action="store_true")
     parser.add_argument("--deep", action="store_true")
     parser.add_argument("database")
     parser.add_argument("only", nargs="*")
@@ -49,7 +49,8 @@ def main():
                      if source.startswith(root) and source.endswith((".cc", ".c")) and "/generated/" not in source
                      and os.path.exists(source)
                      and not source.startswith(root + "build")
-                     and (not arguments.only or any(part in source for part in arguments.only)))
+                     and (not arguments.only or any(part in source for part in arguments.only))
+                     and (arguments.tests or arguments.only or not source.endswith(LIGHT)))
     # The longest first, so that no core waits for the other at the end.
     sources.sort(key=os.path.getsize, reverse=True)
     start, failed = time.monotonic(), 0
