@@ -13,10 +13,10 @@
 #include <cstring>
 #include <vector>
 
-#include "cuda/api/device_name.h"
-#include "cuda/api/types.h"
 #include "base/clock.h"
 #include "base/owner.h"
+#include "cuda/api/device_name.h"
+#include "cuda/api/types.h"
 
 namespace mortar::cli {
 namespace {

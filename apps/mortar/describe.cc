@@ -1,4 +1,6 @@
 // `mortar completion` and `mortar man`: the command line described, for shells and for man.
+#include <fmt/format.h>
+
 #include <memory>
 
 #include "mortar/invocation.h"
@@ -13,7 +15,8 @@ int WriteManPages(const CLI::App& root, const std::string& folder) {
   for (const CLI::App* command : AllCommands(root)) {
     std::string file = FullName(command) + ".1";
     for (char& c : file) c = c == ' ' ? '-' : c;
-    auto output = trace::OutputFile::Create(folder + "/" + file, trace::OutputFile::Kind::kPlain);
+    auto output =
+        trace::OutputFile::Create(fmt::format("{}/{}", folder, file), trace::OutputFile::Kind::kPlain);
     auto status =
         output.ok() ? (*output)->Write(ManPage(*command, MORTAR_VERSION)) : base::Status(output.error());
     if (status.ok()) status = (*output)->Commit();

@@ -98,14 +98,15 @@ std::string FishCompletion(const CLI::App& root) {
   for (const CLI::App* command : AllCommands(root)) {
     std::string seen;
     for (const CLI::App* at = command; at->get_parent() != nullptr; at = at->get_parent()) {
-      const std::string condition = "__fish_seen_subcommand_from " + at->get_name();
-      seen = seen.empty() ? condition : condition + "; and " + seen;
+      seen = fmt::format("__fish_seen_subcommand_from {}{}{}", at->get_name(), seen.empty() ? "" : "; and ",
+                         seen);
     }
     std::string names;
-    for (const CLI::App* child : Children(*command)) names += " " + child->get_name();
-    const std::string here = seen.empty()    ? "__fish_use_subcommand"
-                             : names.empty() ? seen
-                                             : seen + "; and not __fish_seen_subcommand_from" + names;
+    for (const CLI::App* child : Children(*command)) names.append(" ").append(child->get_name());
+    const std::string here = seen.empty() ? "__fish_use_subcommand"
+                             : names.empty()
+                                 ? seen
+                                 : fmt::format("{}; and not __fish_seen_subcommand_from{}", seen, names);
     for (const CLI::App* child : Children(*command)) {
       script += fmt::format("complete -c mortar -f -n {} -a {} -d {}\n", Quoted(here), child->get_name(),
                             Quoted(child->get_description()));

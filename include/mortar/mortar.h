@@ -60,7 +60,7 @@ struct mortar_found_ {
 static inline int mortar_look_(struct dl_phdr_info* object, size_t size, void* data) {
   static const char* const endings[] = {"/libmortar-opencl.so", "/mortar/cuda/libcuda.so.1"};
   struct mortar_found_* found = (struct mortar_found_*)data;
-  const size_t length = object->dlpi_name != NULL ? strlen(object->dlpi_name) : 0;
+  const size_t length = object->dlpi_name ? strlen(object->dlpi_name) : 0;
   size_t i;
   (void)size;
   for (i = 0; i < sizeof endings / sizeof *endings && found->count < 4; ++i) {
@@ -68,9 +68,9 @@ static inline int mortar_look_(struct dl_phdr_info* object, size_t size, void* d
     void *library, *function;
     if (length < ending || strcmp(object->dlpi_name + length - ending, endings[i]) != 0) continue;
     library = dlopen(object->dlpi_name, RTLD_LAZY | RTLD_NOLOAD);
-    if (library == NULL) continue;
+    if (!library) continue;
     function = dlsym(library, "mortar_hint");
-    if (function != NULL) memcpy(&found->functions[found->count++], &function, sizeof function);
+    if (function) memcpy(&found->functions[found->count++], &function, sizeof function);
     dlclose(library); /* the library never leaves the process */
   }
   return 0;

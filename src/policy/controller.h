@@ -19,7 +19,7 @@ struct MeasuredSlowdown {
 
 class Controller {
  public:
-  static constexpr int kWindow = 100;            // requests over which the limit is kept
+  static constexpr int kWindow = 100;  // requests over which the limit is kept
   // Design: about 2 % of requests run with fills withheld. Each control takes two, see RequestTracker.
   static constexpr double kControlShare = 0.01;
   static constexpr double kAim = 0.8;  // chosen: share of the limit aimed at; the rest absorbs surprise
