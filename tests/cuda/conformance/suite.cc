@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -19,23 +20,21 @@ namespace {
 
 std::atomic<bool> by_link{true};
 
+// What cuGetProcAddress is to be asked for an exported symbol.
 struct Asked {
-  std::string name;
-  unsigned long long flags = CU_GET_PROC_ADDRESS_LEGACY_STREAM;
+  const char* symbol;
+  const char* name;
+  unsigned long long flags;
+  int version;
 };
-
-// How cuGetProcAddress is asked for an exported symbol: without version and stream suffix.
-Asked ToAsk(std::string name) {
-  Asked asked;
-  if (name.ends_with("_ptsz") || name.ends_with("_ptds")) {
-    name.resize(name.size() - 5);
-    asked.flags = CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM;
-  }
-  if (name.size() > 3 && name[name.size() - 3] == '_' && name[name.size() - 2] == 'v')
-    name.resize(name.size() - 3);
-  asked.name = name;
-  return asked;
-}
+constexpr Asked kAsked[] = {
+#define MORTAR_CUDA_VERSION(name, per_thread, version, symbol)                                            \
+  {#symbol, #name,                                                                                        \
+   (per_thread) != 0 ? CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM : CU_GET_PROC_ADDRESS_LEGACY_STREAM, \
+   version},
+#include "cuda/generated/versions.def"
+#undef MORTAR_CUDA_VERSION
+};
 
 std::string Kernels() {
   std::ifstream file(CONFORMANCE_PTX);
@@ -48,23 +47,17 @@ bool ByLink() { return by_link.load(); }
 
 bool IsSimulated() { return dlsym(RTLD_DEFAULT, "mortar_simcuda_register") != nullptr; }
 
-// The highest version whose answer is the symbol itself is what a program that was built with that one asks
-// for.
+// Asked as a program is that was built with the version that brought this symbol.
 void* FindByDriver(const char* name) {
   static std::mutex mutex;
   static std::map<std::string, void*> known;
   const std::lock_guard lock(mutex);
   auto [found, is_new] = known.try_emplace(name, nullptr);
   if (!is_new) return found->second;
-  const Asked asked = ToAsk(name);
-  void* direct = dlsym(RTLD_DEFAULT, name);
-  for (const int version : {12000, 13000, 11040, 11000, 10000, 4000}) {
-    void* answer = nullptr;
+  for (const Asked& asked : kAsked) {
     int status = 0;
-    if (cuGetProcAddress_v2(asked.name.c_str(), &answer, version, asked.flags, &status) != CUDA_SUCCESS)
-      continue;
-    if (found->second == nullptr) found->second = answer;
-    if (answer == direct) found->second = answer;
+    if (std::strcmp(asked.symbol, name) == 0)
+      cuGetProcAddress_v2(asked.name, &found->second, asked.version, asked.flags, &status);
   }
   EXPECT_NE(found->second, nullptr) << "cuGetProcAddress knows no " << name;
   return found->second;
