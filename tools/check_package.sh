@@ -10,7 +10,7 @@ trap 'umount "$root/proc" "$root/dev/shm" 2> /dev/null || true; rm -rf "$root"' 
 command -v debootstrap > /dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y debootstrap > /dev/null
 # The machine's own mirror, if it has another than Debian's.
 mirror=$(grep -hoE 'https?://[^ ]+/debian/?( |$)' /etc/apt/sources.list /etc/apt/sources.list.d/* 2> /dev/null | head -1 || true)
-debootstrap --variant=minbase bookworm "$root" "${mirror:-http://deb.debian.org/debian}" > /dev/null
+debootstrap --variant=minbase bookworm "$root" ${mirror:+"$mirror"} > /dev/null
 mount -t proc proc "$root/proc"
 mkdir -p "$root/dev/shm" && mount -t tmpfs tmpfs "$root/dev/shm"
 for file in /etc/apt/apt.conf.d/*proxy* /etc/apt/apt.conf; do [[ ! -e $file ]] || cp "$file" "$root/etc/apt/apt.conf.d/"; done

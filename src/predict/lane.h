@@ -136,13 +136,13 @@ class LanePredictor {
   std::int64_t Silence(const Entry& e, const Entry& next) const;
   void LearnGap(std::uint64_t sequence);
   void LearnSlack(Entry& e, std::int64_t slack_ns);
-  // What a submit is in the pattern: its kernel, whether the thread changed streams before it, and waited.
   // The position has a duration of its own, which is not that of its kernel's identity.
   static bool OwnDuration(const Kernel& kernel, const Step& step, std::int64_t usual_ns) {
     const std::int64_t own = step.duration_ns;
     if (own == 0) return false;
     return 2 * own > 3 * usual_ns || 3 * own < 2 * usual_ns || kernel.split.load(std::memory_order_relaxed);
   }
+  // What a submit is in the pattern: its kernel, whether the thread changed streams before it, and waited.
   static std::uint64_t SymbolOf(const Kernel* kernel, bool changed, bool waited) {
     const std::uint64_t id = kernel != nullptr ? kernel->id : 1;
     return id << 2 | (changed ? StepBook::kPositionsOnly : 0U) | (waited ? 1U : 0U) |
