@@ -146,16 +146,21 @@ std::string ProfileOf(const Options& options, const std::string& device) {
   return ProfilePath(options.profile_directory, program, device);
 }
 
+// What the calling thread kept is a forked parent's: sessions, lanes (not ours to free) and open marks.
+void ForgetParent(std::uint64_t epoch) {
+  if (thread_state.epoch == epoch) return;
+  thread_state.session = nullptr;
+  thread_state.lane = nullptr;
+  thread_state.all = nullptr;
+  thread_state.in_request = thread_state.in_minibatch = false;
+  thread_state.epoch = epoch;
+}
+
 Lane* AttachThread(Device* device) {
   const std::uint64_t epoch = CurrentEpoch();
   Process* p = process.load();
   if (epoch == 0 || p == nullptr || p->disabled || over.load()) return nullptr;
-  if (thread_state.epoch != epoch) {
-    thread_state.session = nullptr;
-    thread_state.lane = nullptr;
-    thread_state.all = nullptr;  // a parent's: not ours to free
-    thread_state.epoch = epoch;
-  }
+  ForgetParent(epoch);
   const std::lock_guard lock(p->mutex);
   Session* session = device->session();
   if (session == nullptr || session->lost()) session = device->Join();
@@ -267,10 +272,11 @@ predict::Kernel* FindKernel(Device* device, model::KernelId id, std::string_view
 bool MarkThread(Mark mark) {
   const std::uint64_t epoch = StartProcess()->disabled ? 0 : CurrentEpoch();
   if (epoch == 0 || over.load()) return false;
+  ForgetParent(epoch);
   const bool begins = mark == Mark::kRequestBegin || mark == Mark::kMinibatchBegin;
   const bool minibatch = mark == Mark::kMinibatchBegin || mark == Mark::kMinibatchEnd;
   (minibatch ? thread_state.in_minibatch : thread_state.in_request) = begins;
-  if (thread_state.all == nullptr || thread_state.epoch != epoch) return true;  // nothing submitted yet
+  if (thread_state.all == nullptr) return true;  // nothing submitted yet
   for (const Attached& a : *thread_state.all) {
     if (a.epoch == epoch) a.lane->TakeMark(mark);
   }

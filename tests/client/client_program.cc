@@ -244,11 +244,36 @@ int Marked(const Arguments& arguments) {
   return read(STDIN_FILENO, &byte, 1) >= 0 ? 0 : 1;
 }
 
+// fork-marked COUNT: a child forked inside a marked request runs so many kernels, unmarked; ends when told
+// to.
+int ForkMarked(const Arguments& arguments) {
+  Hint(MORTAR_HINT_REQUEST_BEGIN);
+  Hint(MORTAR_HINT_MINIBATCH_BEGIN);
+  RunKernel(100);
+  Say("slot " + SlotText());
+  const pid_t child = fork();
+  if (child == 0) {
+    for (long i = 0; i < At(arguments, 0, 20); ++i) RunKernel(100);
+    Hint(MORTAR_HINT_MINIBATCH_END);  // as where a block that the fork was in ends
+    Hint(MORTAR_HINT_REQUEST_END);
+    Say("child " + std::to_string(getpid()));
+  }
+  char byte = 0;
+  const bool told = read(STDIN_FILENO, &byte, 1) >= 0;
+  if (child == 0) {
+    client::Shutdown();
+    _exit(0);
+  }
+  int status = 1;
+  waitpid(child, &status, 0);
+  return told && status == 0 ? 0 : 1;
+}
+
 int Run(const std::string& scenario, const Arguments& arguments) {
   const std::map<std::string, std::function<int(const Arguments&)>> scenarios = {
       {"submit", Submit}, {"hold", Hold},          {"crash", Crash},   {"threads", Threads},
       {"fork", Fork},     {"fork-held", ForkHeld}, {"exec", Exec},     {"callback", Callback},
-      {"claim", Claim},   {"locked", Locked},      {"marked", Marked},
+      {"claim", Claim},   {"locked", Locked},      {"marked", Marked}, {"fork-marked", ForkMarked},
   };
   const auto found = scenarios.find(scenario);
   if (found == scenarios.end()) return 2;

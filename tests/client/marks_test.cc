@@ -28,6 +28,22 @@ TEST_F(MarksTest, RequestsAreThoseMarkedAndSettingsAreTheProgramsOwn) {
   EXPECT_EQ(program.Wait(), 0);
 }
 
+// The request that a fork happened in is the parent's: the child's own are found from what it submits.
+TEST_F(MarksTest, ForkedInsideARequestTheChildHasNoneOpen) {
+  Program program = StartJoined("program", 5, {"fork-marked", "60"});
+  const std::string line = program.ReadLine();
+  ASSERT_TRUE(line.starts_with("child ")) << line;
+  const board::Slot* slot = Find("program-" + line.substr(6));
+  ASSERT_NE(slot, nullptr);
+  const auto found = slot->counters.requests.load() + 2 * slot->counters.controls.load();
+  EXPECT_GE(found, 2U) << "unmarked requests end after 20 waits";
+  EXPECT_EQ(slot->report.minibatches.load(), 0U);
+  EXPECT_EQ(Find("program")->report.minibatches.load(), 0U) << "still open";
+  program.Write();
+  program.Write();
+  EXPECT_EQ(program.Wait(), 0);
+}
+
 // Bad values are refused all the same.
 TEST_F(MarksTest, DisabledProgramsAreToldSo) {
   Program program = Start("program", 5, {"marked", "2"}, {{"MORTAR_DISABLE", "1"}});
