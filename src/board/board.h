@@ -38,6 +38,9 @@ struct JoinRequest {
   std::uint32_t priority = 5;  // 0…9
   std::uint32_t max_slowdown_ppm = 20'000;
   std::uint32_t weight_permille = 1000;
+  std::uint32_t min_share_ppm = 0;  // 0: no floor; up to 1'000'000
+  std::uint32_t floor_first = 0;    // 1: its floor comes before others' max_slowdown
+  std::uint64_t memory_limit = 0;   // bytes; 0: no limit
 };
 
 class Board {
@@ -80,6 +83,9 @@ class Board {
   bool OwnerAlive(int index) const;
   // Clears slots whose owners died, holding each one's lock and checking again. Returns how many. Rare paths.
   int ClearStale();
+
+  // The sum of all other active clients' floors, in parts per million.
+  std::uint64_t SumOfFloors(int but_slot) const;
 
   // ++version and wakes all sleepers.
   void Bump();

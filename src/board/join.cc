@@ -17,6 +17,7 @@ using base::Error;
 constexpr std::int64_t kLongestTurnNs = 200'000'000;
 constexpr std::uint32_t kLargestSlowdownPpm = 10'000'000;  // chosen: 1000 %
 constexpr std::uint32_t kLargestWeightPermille = 1'000'000;
+constexpr std::uint32_t kWholePpm = 1'000'000;
 
 std::uint64_t BitOf(int index) { return std::uint64_t{1} << index; }
 
@@ -62,6 +63,9 @@ base::Status CheckRequest(const JoinRequest& request, const std::string& path) {
   if (request.weight_permille == 0 || request.weight_permille > kLargestWeightPermille) {
     return Error{Code::kInvalid, "join board " + path + ": a weight lies above 0 and up to 1000"};
   }
+  if (request.min_share_ppm > kWholePpm) {
+    return Error{Code::kInvalid, "join board " + path + ": a floor lies above 0 and up to 100 %"};
+  }
   return {};
 }
 
@@ -72,6 +76,9 @@ void FillSlot(Slot& slot, const JoinRequest& request, const std::string& name, s
   slot.priority.store(request.priority);
   slot.max_slowdown_ppm.store(request.max_slowdown_ppm);
   slot.weight_permille.store(request.weight_permille);
+  slot.min_share_ppm.store(request.min_share_ppm);
+  slot.flags.store(request.floor_first != 0 ? std::uint32_t{kSlotFloorFirst} : 0U);
+  slot.memory_limit.store(request.memory_limit);
   slot.idle_after_ns.store(kFirstIdleAfterNs);
   slot.joined_at_ns.store(now_ns);
   slot.report.measured_slowdown_ppm.store(INT32_MIN);
@@ -133,6 +140,15 @@ bool Board::IsCurrent(SlotRef ref) const {
   if (ref.index < 0 || ref.index >= kSlots) return false;
   const Slot& named = slot(ref.index);
   return named.generation.load() == ref.generation && named.state.load() == kActive;
+}
+
+std::uint64_t Board::SumOfFloors(int but_slot) const {
+  std::uint64_t sum = 0;
+  for (int i = 0; i < kSlots; ++i) {
+    if (i == but_slot || (header().active.load() & BitOf(i)) == 0) continue;
+    sum += std::min(slot(i).min_share_ppm.load(), kWholePpm);
+  }
+  return sum;
 }
 
 bool Board::OwnerAlive(int index) const {

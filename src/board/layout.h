@@ -25,7 +25,7 @@
 namespace mortar::board {
 
 inline constexpr std::uint64_t kMagic = 0x31445242'5452414dULL;  // "MARTBRD1"
-inline constexpr std::uint32_t kLayoutVersion = 1;
+inline constexpr std::uint32_t kLayoutVersion = 2;
 inline constexpr int kSlots = 64;    // chosen: one bitmap word
 inline constexpr int kLanes = 8;     // chosen: submitting threads with a line of their own
 inline constexpr int kLadders = 16;  // chosen: classes of gaps a client tells apart for others
@@ -48,6 +48,7 @@ enum LaneState : std::uint32_t {
 };
 inline constexpr std::uint32_t kLaneStateMask = 0x3;
 inline constexpr std::uint32_t kLaneWithheld = 0x4;   // this request is a control: no fills
+inline constexpr std::uint32_t kLaneSpent = 0x8;      // harm has used up what the client allows: floors yield
 inline constexpr std::uint32_t kLaneLadderShift = 8;  // bits 8…15: which ladder foretells this gap
 
 // One cache line, written by one thread of the owner (the last lane: by any of its further threads, under a
@@ -56,7 +57,7 @@ inline constexpr std::uint32_t kLaneLadderShift = 8;  // bits 8…15: which ladd
 // last_activity_ns).
 struct alignas(64) Lane {
   Atomic<std::uint32_t> sequence;
-  Atomic<std::uint32_t> flags;          // LaneState | kLaneWithheld | ladder << kLaneLadderShift
+  Atomic<std::uint32_t> flags;          // LaneState | kLaneWithheld | kLaneSpent | ladder << kLaneLadderShift
   Atomic<std::int64_t> busy_until_ns;   // device has work of this lane until then (predicted)
   Atomic<std::int64_t> next_submit_ns;  // predicted
   Atomic<std::int64_t>
@@ -90,9 +91,13 @@ struct alignas(64) Counters {
   Atomic<std::uint64_t> harm_ns;   // modelled, over `requests`
   Atomic<std::uint64_t> controls;  // requests with fills withheld
   Atomic<std::uint64_t> control_ns;
-  Atomic<std::uint64_t> claims_lost;  // given up as too late, or lost to another
-  Atomic<std::uint64_t> sampled;      // submits whose device time was read back
-  Atomic<std::uint64_t> served_ns;    // weighted device time (virtual time): equals take turns by it
+  Atomic<std::uint64_t> claims_lost;    // given up as too late, or lost to another
+  Atomic<std::uint64_t> sampled;        // submits whose device time was read back
+  Atomic<std::uint64_t> served_ns;      // weighted device time (virtual time): equals take turns by it
+  Atomic<std::uint64_t> floors;         // of `fills`: admitted because the share was below its floor
+  Atomic<std::uint64_t> floor_ns;       // of `fill_ns`
+  Atomic<std::uint64_t> floor_harm_ns;  // modelled, by floor fills of others, over `requests`; beside harm_ns
+  Atomic<std::uint64_t> refused;        // allocations refused because of memory_limit
 };
 
 // What the owner reports of itself now and then (floats as bits would tear nothing: each is one word).
@@ -106,9 +111,11 @@ struct alignas(64) Report {
   Atomic<std::uint64_t> kernels_known;
   Atomic<std::uint64_t> minibatches;  // as marked by the program; monotone sums
   Atomic<std::uint64_t> minibatch_ns;
-  Atomic<std::uint64_t> spare[1];
+  Atomic<std::uint64_t> memory;  // bytes of device memory held, as far as allocations are seen
 };
 static_assert(sizeof(Report) == 64);
+
+enum SlotFlags : std::uint32_t { kSlotFloorFirst = 1 };
 
 struct alignas(64) Slot {
   // Line 0: rarely written, so that readers keep it in cache.
@@ -119,10 +126,13 @@ struct alignas(64) Slot {
   Atomic<std::uint32_t> lanes_used;        // bitmap; owner
   Atomic<std::uint32_t> max_slowdown_ppm;  // owner at join, any later
   Atomic<std::uint32_t> weight_permille;   // among equals; owner at join, any later
-  Atomic<std::uint32_t> flags;             // reserved, 0
+  Atomic<std::uint32_t> flags;             // SlotFlags; owner at join, any later
   Atomic<std::int64_t> idle_after_ns;      // owner: p99 of its gaps within 5…50 ms
   Atomic<std::int64_t> joined_at_ns;       // owner
-  Atomic<std::uint64_t> spare[2];
+  Atomic<std::uint64_t> memory_limit;      // bytes of device memory; 0: no limit; owner at join, any later
+  Atomic<std::uint32_t>
+      min_share_ppm;  // floor under its share of device time; 0: none; owner at join, any later
+  Atomic<std::uint32_t> spare;
   Atomic<char> name[64];  // NUL-terminated, UTF-8; owner at join
   Counters counters;
   Report report;
@@ -131,8 +141,8 @@ struct alignas(64) Slot {
 };
 static_assert(sizeof(Slot) % 64 == 0 && alignof(Slot) == 64);
 
-// fill_until: slot (6 bits) | sequence (10 bits) | time in units of 64 ns (48 bits, 208 days). Changed by
-// compare-and-swap alone: a client that claims the device for a fill, or that gives its claim up.
+// fill_until: slot (6 bits) | floor (1 bit) | sequence (9 bits) | time in units of 64 ns (48 bits, 208 days).
+// Changed by compare-and-swap alone: a client that claims the device for a fill, or that gives its claim up.
 inline constexpr int kFillTimeBits = 48;
 inline constexpr int kFillUnitShift = 6;
 

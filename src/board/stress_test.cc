@@ -184,16 +184,18 @@ TEST(StressTest, ClaimsAcrossProcessesAreCounted) {
   EXPECT_EQ(a.Wait() + b.Wait(), 0);
   const FillWord last = UnpackFill(board.header().fill_until.load());
   EXPECT_EQ(last.until_ns, 2 * kClaims * 64);
-  EXPECT_EQ(last.sequence, (2 * kClaims) % 1024U);
+  EXPECT_EQ(last.sequence, (2 * kClaims) % 512U);
 }
 
 TEST(FillWordTest, RoundTripRoundsUp) {
-  const FillWord word{63, 1023, 1'000'000'001};
+  const FillWord word{63, 511, 1'000'000'001, true};
   const FillWord back = UnpackFill(PackFill(word));
   EXPECT_EQ(back.slot, 63);
-  EXPECT_EQ(back.sequence, 1023U);
+  EXPECT_EQ(back.sequence, 511U);
+  EXPECT_TRUE(back.floor);
+  EXPECT_FALSE(UnpackFill(PackFill({63, 511, 1})).floor);
   EXPECT_EQ(back.until_ns, 1'000'000'064);  // the next multiple of 64
-  EXPECT_EQ(UnpackFill(PackFill({1, 1024, 0})).sequence, 0U);
+  EXPECT_EQ(UnpackFill(PackFill({1, 512, 0})).sequence, 0U);
 }
 
 }  // namespace

@@ -48,6 +48,10 @@ void ReadCounters(const Counters& from, ClientView& to) {
   to.control_ns = from.control_ns.load(kRelaxed);
   to.claims_lost = from.claims_lost.load(kRelaxed);
   to.sampled = from.sampled.load(kRelaxed);
+  to.floors = from.floors.load(kRelaxed);
+  to.floor_ns = from.floor_ns.load(kRelaxed);
+  to.floor_harm_ns = from.floor_harm_ns.load(kRelaxed);
+  to.refused = from.refused.load(kRelaxed);
 }
 
 void ReadReport(const Report& from, ClientView& to) {
@@ -62,6 +66,7 @@ void ReadReport(const Report& from, ClientView& to) {
   to.minibatch_ns = from.minibatch_ns.load(kRelaxed);
   to.period_ns = from.period_ns.load(kRelaxed);
   to.kernels_known = from.kernels_known.load(kRelaxed);
+  to.memory = from.memory.load(kRelaxed);
 }
 
 }  // namespace
@@ -140,6 +145,9 @@ std::optional<ClientView> ReadClient(const Board& board, int index) {
   view.priority = std::min<std::uint32_t>(slot.priority.load(), model::kLowestPriority);
   view.max_slowdown_ppm = slot.max_slowdown_ppm.load();
   view.weight_permille = slot.weight_permille.load();
+  view.min_share_ppm = std::min<std::uint32_t>(slot.min_share_ppm.load(), 1'000'000);
+  view.floor_first = (slot.flags.load() & kSlotFloorFirst) != 0;
+  view.memory_limit = slot.memory_limit.load();
   view.idle_after_ns = Length(slot.idle_after_ns);
   view.joined_at_ns = Instant(slot.joined_at_ns, now_ns);
   view.served_ns = slot.counters.served_ns.load();

@@ -70,13 +70,16 @@ struct ClientView {
   std::uint32_t priority = 0;  // 0…9
   std::uint32_t max_slowdown_ppm = 0;
   std::uint32_t weight_permille = 0;
+  std::uint32_t min_share_ppm = 0;  // at most 1'000'000
+  bool floor_first = false;
+  std::uint64_t memory_limit = 0, memory = 0, refused = 0;
   std::int64_t idle_after_ns = 0;
   std::int64_t joined_at_ns = 0;
   std::uint64_t served_ns = 0;
   std::uint64_t submits = 0, gated = 0, gated_ns = 0, fills = 0, fill_ns = 0, device_ns = 0, waits = 0,
                 wait_ns = 0;
   std::uint64_t requests = 0, request_ns = 0, harm_ns = 0, controls = 0, control_ns = 0, claims_lost = 0,
-                sampled = 0;
+                sampled = 0, floors = 0, floor_ns = 0, floor_harm_ns = 0;
   std::optional<std::int32_t> measured_slowdown_ppm;
   std::int32_t measured_low_ppm = 0;
   std::int32_t measured_high_ppm = 0;

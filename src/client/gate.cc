@@ -16,6 +16,8 @@
 namespace mortar::client {
 namespace {
 
+constexpr auto kRelaxed = std::memory_order_relaxed;
+constexpr std::uint32_t kWholePpm = 1'000'000;
 constexpr int kAnnounceTries = 3;
 constexpr std::int64_t kClaimDriftNs = 2'000;  // chosen: a claim that much too early is not worth moving
 
@@ -54,10 +56,10 @@ void BoardHost::Sleep(std::uint32_t version, std::int64_t until_ns) {
   Pause();
 }
 
-bool Gate::Claim(std::uint64_t seen, std::int64_t until_ns, std::uint64_t* claimed) {
+bool Gate::Claim(std::uint64_t seen, std::int64_t until_ns, bool floor, std::uint64_t* claimed) {
   const board::FillWord before = board::UnpackFill(seen);
   until_ns = std::min(until_ns, view_.now_ns + policy::kStandstillNs);  // further ahead it would not count
-  *claimed = board::PackFill({slot_, before.sequence + 1, until_ns});
+  *claimed = board::PackFill({slot_, before.sequence + 1, until_ns, floor});
   return board_.header().fill_until.compare_exchange_strong(seen, *claimed);
 }
 
@@ -65,10 +67,11 @@ void Gate::GiveUp(std::uint64_t claimed, std::uint64_t previous) {
   board_.header().fill_until.compare_exchange_strong(claimed, previous);
 }
 
-bool Gate::Move(std::uint64_t claimed, std::int64_t until_ns) {
+bool Gate::Move(std::uint64_t claimed, std::int64_t until_ns, bool floor) {
   board::FillWord word = board::UnpackFill(claimed);
-  if (until_ns <= word.until_ns + kClaimDriftNs) return true;
+  if (until_ns <= word.until_ns + kClaimDriftNs && floor == word.floor) return true;
   word.until_ns = std::min(until_ns, view_.now_ns + policy::kStandstillNs);
+  word.floor = floor;
   return board_.header().fill_until.compare_exchange_strong(claimed, board::PackFill(word));
 }
 
@@ -85,36 +88,70 @@ void Gate::Announce(std::int64_t until_ns) {
     const std::uint64_t seen = board_.header().fill_until.load(std::memory_order_acquire);
     const std::int64_t standing = policy::CheckedClaim(board::UnpackFill(seen).until_ns, host_.NowNs());
     std::uint64_t claimed = 0;
-    if (standing >= until_ns || Claim(seen, until_ns, &claimed)) return;
+    if (standing >= until_ns || Claim(seen, until_ns, /*floor=*/false, &claimed)) return;
   }
 }
 
-Admission Gate::Admit(Watch* watch, LaneWriter* lane, std::int64_t length_ns,
-                      std::atomic<std::int64_t>* in_flight_until) {
+policy::Ask Gate::Compose(const Shared& shared, std::int64_t length_ns, std::int64_t since,
+                          std::int64_t now) const {
+  const board::Slot& own = board_.slot(slot_);
+  policy::Ask ask;
+  ask.priority = static_cast<int>(std::min<std::uint32_t>(own.priority.load(kRelaxed), 9));
+  ask.length_ns = length_ns;
+  ask.assumed_length_ns = policy::AssumedLength(now - since);
+  ask.own_until_ns = shared.in_flight_until.load(kRelaxed);
+  ask.waiting_since_ns = since;
+  ask.floor_share_ppm = std::min(own.min_share_ppm.load(kRelaxed), kWholePpm);
+  if (ask.floor_share_ppm == 0) return ask;
+  ask.floor_first = (own.flags.load(kRelaxed) & board::kSlotFloorFirst) != 0;
+  ask.floor_due_ns = shared.floor_due.load(kRelaxed);
+  return ask;
+}
+
+void Gate::Arrive(std::int64_t now, Shared* shared) {
+  const std::int64_t seen = std::max(shared->seen.load(kRelaxed), shared->in_flight_until.load(kRelaxed));
+  const std::int64_t due = shared->floor_due.load(kRelaxed);
+  shared->floor_due.store(policy::FloorDueOnArrival(due, seen, now), kRelaxed);
+}
+
+// Every submit counts towards the client's floor.
+void Gate::Charge(const policy::Ask& ask, const Admission& admission, Shared* shared) {
+  shared->in_flight_until.store(std::max(admission.until_ns, admission.at_ns), kRelaxed);
+  shared->seen.store(admission.at_ns, kRelaxed);
+  // Two threads at once: the later store stands, and one submit is not counted. Without a floor nothing is
+  // owed.
+  const std::int64_t due = ask.floor_share_ppm == 0
+                               ? admission.at_ns
+                               : policy::FloorDueAfter(ask.floor_due_ns, admission.at_ns, policy::Length(ask),
+                                                       ask.floor_share_ppm, admission.floor);
+  shared->floor_due.store(due, kRelaxed);
+}
+
+Admission Gate::Admit(Watch* watch, LaneWriter* lane, std::int64_t length_ns, Shared* shared) {
   Admission admission;
   const board::Slot& own = board_.slot(slot_);
   const std::int64_t since = host_.NowNs();
   const std::uint64_t served = own.counters.served_ns.load(std::memory_order_relaxed);
   std::int64_t now = since;
+  Arrive(now, shared);
   for (;;) {
     if (board_.header().version.load(std::memory_order_acquire) != watch->version) {
       *watch = ReadWatch(board_, slot_, static_cast<int>(own.priority.load(std::memory_order_relaxed)));
     }
-    policy::Ask ask;
-    ask.priority = static_cast<int>(std::min<std::uint32_t>(own.priority.load(std::memory_order_relaxed), 9));
-    ask.length_ns = length_ns;
-    ask.assumed_length_ns = policy::AssumedLength(now - since);
-    ask.own_until_ns = in_flight_until->load(std::memory_order_relaxed);
-    ask.waiting_since_ns = since;
+    policy::Ask ask = Compose(*shared, length_ns, since, now);
     ask.served_ns = served;
     std::uint64_t fill_word = 0;
     TakeSnapshot(board_, *watch, slot_, ask.priority, now, &view_, &fill_word);
     view_.settings.off |= board_.Lost();
+    if (ask.floor_share_ppm != 0) {
+      room_.Add(policy::RoomOf(view_, ask), now);
+      ask.floor_room_ns = room_.room_ns;
+    }
     policy::Verdict verdict = policy::Decide(view_, ask);
 
     if (verdict.action == policy::Action::kFill) {
       std::uint64_t claimed = 0;
-      if (!Claim(fill_word, verdict.until_ns, &claimed)) {
+      if (!Claim(fill_word, verdict.until_ns, verdict.reason == policy::Reason::kFloor, &claimed)) {
         ++admission.claims_lost;
         now = host_.NowNs();
         continue;
@@ -125,12 +162,13 @@ Admission Gate::Admit(Watch* watch, LaneWriter* lane, std::int64_t length_ns,
       if (verdict.action == policy::Action::kWait) {
         GiveUp(claimed, fill_word);
         ++admission.claims_lost;
-      } else if (!Move(claimed, verdict.until_ns)) {
+      } else if (!Move(claimed, verdict.until_ns, verdict.reason == policy::Reason::kFloor)) {
         ++admission.claims_lost;
         now = host_.NowNs();
         continue;
       } else {
         admission.fill = true;
+        admission.floor = verdict.reason == policy::Reason::kFloor;
       }
     } else if (verdict.action == policy::Action::kGo && watch->others != 0) {
       Announce(verdict.until_ns);
@@ -143,7 +181,7 @@ Admission Gate::Admit(Watch* watch, LaneWriter* lane, std::int64_t length_ns,
         const std::int64_t busy = policy::BusyUntil(view_.peers[static_cast<std::size_t>(i)], now);
         admission.behind_ns = std::max(admission.behind_ns, busy - now);
       }
-      in_flight_until->store(std::max(verdict.until_ns, now), std::memory_order_relaxed);
+      Charge(ask, admission, shared);
       return admission;
     }
     if (admission.held_for == policy::Reason::kNobodyAbove) admission.held_for = verdict.reason;

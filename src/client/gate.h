@@ -11,6 +11,7 @@
 #include "board/board.h"
 #include "client/lane_writer.h"
 #include "client/snapshot.h"
+#include "policy/floor.h"
 #include "policy/view.h"
 
 namespace mortar::client {
@@ -21,6 +22,7 @@ struct Admission {
   std::int64_t held_ns = 0;    // time spent at the gate
   std::int64_t behind_ns = 0;  // how long the device has others' work in front of it, as predicted
   bool fill = false;           // admitted while a higher client was active
+  bool floor = false;          // … by its floor, and not because it fitted
   std::uint32_t claims_lost = 0;
   policy::Reason held_for = policy::Reason::kNobodyAbove;  // of the first refusal
 };
@@ -39,11 +41,16 @@ class Gate {
 
   Gate(const board::Board& board, Host& host, int slot) : board_(board), host_(host), slot_(slot) {}
 
+  // Shared by the threads of a client; read and advanced by Admit.
+  struct Shared {
+    std::atomic<std::int64_t> in_flight_until{0};  // when its own work in flight ends, as predicted
+    std::atomic<std::int64_t> floor_due{0};        // policy/floor.h
+    std::atomic<std::int64_t> seen{0};             // newest admission
+  };
+
   // Waits until a submit of `length_ns` (0: unknown) may go, and claims the device for it where that is
-  // needed. `in_flight_until`: when the client's own work in flight ends, shared by its threads; read and
-  // advanced.
-  Admission Admit(Watch* watch, LaneWriter* lane, std::int64_t length_ns,
-                  std::atomic<std::int64_t>* in_flight_until);
+  // needed.
+  Admission Admit(Watch* watch, LaneWriter* lane, std::int64_t length_ns, Shared* shared);
   // A wait told that the client's work in flight ends at `until_ns`: if the standing claim is its own and
   // lies further ahead, it is drawn back to then. Without this, predictions that are too long add up from
   // claim to claim.
@@ -51,18 +58,23 @@ class Gate {
 
  private:
   // False: the claim was lost to another client.
-  bool Claim(std::uint64_t seen, std::int64_t until_ns, std::uint64_t* claimed);
+  bool Claim(std::uint64_t seen, std::int64_t until_ns, bool floor, std::uint64_t* claimed);
   void GiveUp(std::uint64_t claimed, std::uint64_t previous);
   // Admitted later than claimed, and so ending later: others must see that. False: somebody claimed behind
   // it, on the old word.
-  bool Move(std::uint64_t claimed, std::int64_t until_ns);
+  bool Move(std::uint64_t claimed, std::int64_t until_ns, bool floor);
   // Nobody above is active: others learn all the same until when the device has work of ours.
   void Announce(std::int64_t until_ns);
+  policy::Ask Compose(const Shared& shared, std::int64_t length_ns, std::int64_t since_ns,
+                      std::int64_t now_ns) const;
+  void Arrive(std::int64_t now_ns, Shared* shared);
+  void Charge(const policy::Ask& ask, const Admission& admission, Shared* shared);
 
   const board::Board& board_;
   Host& host_;
   int slot_;
   policy::View view_;  // scratch: large, and set up once
+  policy::RoomSeen room_;
 };
 
 // The board's own clock and futex, with a short spin at the end of a sleep.

@@ -62,7 +62,7 @@ class GateTest : public testing::Test {
 
   Admission Admit(std::int64_t length_ns) {
     LaneWriter lane = own.writer();
-    return gate.Admit(&watch, &lane, length_ns, &in_flight);
+    return gate.Admit(&watch, &lane, length_ns, &shared);
   }
   // The holder is in the program: device free at `busy`, next submit foretold for `next`, slack until
   // `latest`.
@@ -83,7 +83,7 @@ class GateTest : public testing::Test {
   FakeHost host;
   Gate gate{own.board(), host, own.index()};
   Watch watch;
-  std::atomic<std::int64_t> in_flight{0};
+  Gate::Shared shared;
 };
 
 TEST_F(GateTest, NobodyAboveGoesAtOnce) {
@@ -92,7 +92,7 @@ TEST_F(GateTest, NobodyAboveGoesAtOnce) {
   EXPECT_EQ(admission.until_ns, kStart + 300 * kUs);
   EXPECT_EQ(admission.held_ns, 0);
   EXPECT_FALSE(admission.fill);
-  EXPECT_EQ(in_flight.load(), kStart + 300 * kUs);
+  EXPECT_EQ(shared.in_flight_until.load(), kStart + 300 * kUs);
   EXPECT_EQ(host.sleeps, 0);
   // The others learn of it.
   EXPECT_EQ(Claimed().slot, own.index());
@@ -122,7 +122,7 @@ TEST_F(GateTest, ExactlyTheGapFitsOneMoreNanosecondDoesNot) {
   HolderRuns(kStart, kStart + 500 * kUs);
   host.on_sleep = [this] { holder.Leave(); };
   EXPECT_TRUE(Admit(500 * kUs).fill);
-  in_flight.store(0);
+  shared.in_flight_until.store(0);
   own.board().header().fill_until.store(0);
   const Admission longer = Admit(500 * kUs + 1);
   EXPECT_FALSE(longer.fill);
@@ -157,7 +157,7 @@ TEST_F(GateTest, WakesForTheNextChance) {
 TEST_F(GateTest, SlackCountsWhereGapsDoNot) {
   HolderRuns(kStart + 50 * kUs, kStart + 60 * kUs, kStart + 300 * kUs);
   EXPECT_TRUE(Admit(200 * kUs).fill);
-  in_flight.store(0);
+  shared.in_flight_until.store(0);
   own.board().header().fill_until.store(0);
   SetPolicy(model::PolicyId::kFikit);
   host.on_sleep = [this] { holder.Leave(); };
@@ -214,7 +214,7 @@ TEST_F(GateTest, ClaimOfAnotherIsWaitedFor) {
   const Admission admission = Admit(144 * kUs);
   EXPECT_TRUE(admission.fill);
   EXPECT_EQ(admission.until_ns, kStart + (256 + 144) * kUs) << "behind the other's fill";
-  in_flight.store(0);
+  shared.in_flight_until.store(0);
   own.board().header().fill_until.store(board::PackFill({other.index(), 1, kStart + 384 * kUs}));
   host.on_sleep = [this] { holder.Leave(); };
   EXPECT_FALSE(Admit(144 * kUs).fill) << "nothing left of the gap behind the other's fill";
@@ -243,7 +243,7 @@ TEST_F(GateTest, BetterPlacedWaiterGoesFirst) {
     SCOPED_TRACE(c.name);
     host.now = kStart;
     host.on_sleep = nullptr;
-    in_flight.store(0);
+    shared.in_flight_until.store(0);
     own.board().header().fill_until.store(0);
     HolderRuns(kStart, kStart + 500 * kUs);
     other.slot().priority.store(c.priority);
@@ -270,7 +270,7 @@ TEST_F(GateTest, InFlightWorkIsBounded) {
   EXPECT_EQ(third.at_ns, kStart + 70 * kUs);  // 180 + 90 - 200
   EXPECT_TRUE(third.fill);
   // Longer than the bound: only once nothing of one's own is in flight.
-  const std::int64_t until = in_flight.load();
+  const std::int64_t until = shared.in_flight_until.load();
   const Admission long_one = Admit(300 * kUs);
   EXPECT_EQ(long_one.at_ns, until);
   // Unknown: likewise, and sampled.
@@ -280,7 +280,7 @@ TEST_F(GateTest, InFlightWorkIsBounded) {
 
 TEST_F(GateTest, InFlightWorkIsATimeNotAnEvent) {
   // Whatever this process said about its work in flight, time alone brings it to zero.
-  in_flight.store(kStart + 150 * kMs);
+  shared.in_flight_until.store(kStart + 150 * kMs);
   const Admission admission = Admit(100 * kUs);
   EXPECT_LE(admission.at_ns, kStart + 150 * kMs);
   EXPECT_GE(admission.at_ns, kStart + 140 * kMs);
@@ -398,7 +398,7 @@ TEST_F(GateTest, EverythingOfASilentHolderExpires) {
       SetPolicy(id);
       host.now += 1000 * kMs;
       host.sleeps = 0;
-      in_flight.store(0);
+      shared.in_flight_until.store(0);
       own.board().header().fill_until.store(0);
       holder.slot().idle_after_ns.store(20 * kMs);
       leave();
@@ -408,6 +408,54 @@ TEST_F(GateTest, EverythingOfASilentHolderExpires) {
       holder.writer().Clear();
     }
   }
+}
+
+TEST_F(GateTest, FloorFillsAreMarkedAndCharged) {
+  own.slot().min_share_ppm.store(100'000);
+  HolderRuns(kStart, kStart + 100 * kUs);
+  const Admission admission = Admit(10 * kMs);
+  EXPECT_TRUE(admission.fill && admission.floor);
+  EXPECT_EQ(admission.at_ns, kStart) << "the holder has just gone off the device";
+  EXPECT_TRUE(Claimed().floor);
+  EXPECT_EQ(shared.floor_due.load(), kStart + 100 * kMs);
+  // One that fits is none.
+  host.now += 10 * kMs;
+  HolderRuns(host.now, host.now + 500 * kUs);
+  EXPECT_FALSE(Admit(144 * kUs).floor);
+  EXPECT_FALSE(Claimed().floor);
+}
+
+TEST_F(GateTest, FloorsYieldToWhatTheHolderAllows) {
+  own.slot().min_share_ppm.store(100'000);
+  const auto spend = [this] {
+    holder.writer().Publish(
+        board::kLaneRunning, host.now,
+        {.busy_until_ns = host.now, .next_submit_ns = host.now + 100 * kUs, .spent = true});
+  };
+  spend();
+  host.on_sleep = [&] {
+    if (host.now < kStart + 300 * kMs) spend();  // active, and harmed enough
+  };
+  const Admission admission = Admit(10 * kMs);
+  EXPECT_GE(admission.at_ns, kStart + 300 * kMs);
+  EXPECT_EQ(admission.held_for, policy::Reason::kFloorYields);
+  // mortar set own --floor-first
+  host.now += 200 * kMs;
+  host.on_sleep = [&] { spend(); };
+  own.slot().flags.store(board::kSlotFloorFirst);
+  spend();
+  EXPECT_TRUE(Admit(10 * kMs).floor);
+}
+
+TEST_F(GateTest, AFloorSetWhileHeldIsFeltAtOnce) {
+  HolderRuns(kStart, kStart + 100 * kUs);
+  host.on_sleep = [&] {
+    HolderRuns(host.now, host.now + 100 * kUs);
+    if (host.now > kStart + 300 * kMs) own.slot().min_share_ppm.store(100'000);
+  };
+  const Admission admission = Admit(10 * kMs);
+  EXPECT_TRUE(admission.floor);
+  EXPECT_LE(admission.at_ns, kStart + 361 * kMs);
 }
 
 TEST_F(GateTest, OwnClaimIsDrawnBackOthersAreNot) {
@@ -431,7 +479,7 @@ TEST_F(GateTest, ClaimsExpire) {
       SCOPED_TRACE(std::to_string(ns / kMs) + " ms ahead" + (holder_active ? ", holder active" : ""));
       host.now += 30'000 * kMs;
       host.sleeps = 0;
-      in_flight.store(0);
+      shared.in_flight_until.store(0);
       own.board().header().fill_until.store(board::PackFill({other.index(), 3, host.now + ns}));
       if (holder_active) HolderRuns(host.now, 0);
       EXPECT_LE(Admit(100 * kUs).held_ns, 125 * kMs);

@@ -114,11 +114,12 @@ class Client : public Gate::Host {
   // As the program: submit through the gate, then wait for the kernel.
   void RunKernel(std::int64_t length_ns, bool wait = true) {
     LaneWriter lane = peer_.writer();
-    const Admission admission = gate_->Admit(&watch_, &lane, length_ns, &in_flight_);
+    const Admission admission = gate_->Admit(&watch_, &lane, length_ns, &shared_);
     const std::uint64_t weight = peer_.slot().weight_permille.load();
     peer_.slot().counters.served_ns.fetch_add(static_cast<std::uint64_t>(length_ns) * 1000 / weight);
     const std::int64_t end = Execute(length_ns);
     fills += admission.fill ? 1 : 0;
+    floors += admission.floor ? 1 : 0;
     lane.Publish(board::kLaneRunning, world_.now(), {.busy_until_ns = end});
     if (!wait) return;
     lane.PublishWaiting(world_.now());
@@ -145,6 +146,7 @@ class Client : public Gate::Host {
   std::int64_t device_ns = 0;
   int kernels = 0;
   int fills = 0;
+  int floors = 0;
   std::int64_t last_end = 0;
 
  private:
@@ -161,7 +163,7 @@ class Client : public Gate::Host {
   FakePeer peer_;
   std::unique_ptr<Gate> gate_;
   Watch watch_;
-  std::atomic<std::int64_t> in_flight_{0};
+  Gate::Shared shared_;
   int id_ = 0;
 };
 
@@ -312,6 +314,66 @@ TEST_F(GateWorldTest, TwoFillersShareTheGaps) {
   EXPECT_LE(worst, 0);
   EXPECT_GE(clients[1]->fills, 1000);
   EXPECT_GE(clients[2]->fills, 1000);
+}
+
+// A holder that is never idle; kernels of 10 ms find no gap. --min-share is their share all the same.
+TEST_F(GateWorldTest, FloorsAreKeptBesideAHolderThatIsNeverIdle) {
+  for (const std::uint32_t share_ppm : {0U, 50'000U, 100'000U, 300'000U}) {
+    clients.clear();
+    Add(0);
+    Add(5).peer().slot().min_share_ppm.store(share_ppm);
+    const std::int64_t began = world.now();
+    Run({[&](Client& holder) {
+           while (world.now() < began + kWhile) holder.RunAsHolder(185 * kUs, 10 * kUs);
+         },
+         Backlogged(10 * kMs, began - kStart + kWhile - 20 * kMs)});
+    const double share = static_cast<double>(clients[1]->device_ns) / kWhile;
+    EXPECT_NEAR(share, share_ppm / 1e6, 0.011) << share_ppm;
+    EXPECT_EQ(clients[1]->fills, clients[1]->floors);
+  }
+}
+
+TEST_F(GateWorldTest, SeveralFloorsAreKeptTogether) {
+  Add(0);
+  Add(5).peer().slot().min_share_ppm.store(100'000);
+  Add(5).peer().slot().min_share_ppm.store(200'000);
+  Add(7).peer().slot().min_share_ppm.store(50'000);
+  Run({[&](Client& holder) {
+         while (world.now() < kStart + kWhile) holder.RunAsHolder(185 * kUs, 10 * kUs);
+       },
+       Backlogged(10 * kMs, kWhile - 20 * kMs), Backlogged(3 * kMs, kWhile - 20 * kMs),
+       Backlogged(1 * kMs, kWhile - 20 * kMs)});
+  EXPECT_NEAR(static_cast<double>(clients[1]->device_ns) / kWhile, 0.1, 0.012);
+  EXPECT_NEAR(static_cast<double>(clients[2]->device_ns) / kWhile, 0.2, 0.015);
+  EXPECT_NEAR(static_cast<double>(clients[3]->device_ns) / kWhile, 0.05, 0.01);
+}
+
+// What found a gap counts: with more than its floor from gaps, nobody is hurt for it.
+TEST_F(GateWorldTest, GapsThatSufficeLeaveTheFloorAlone) {
+  Add(0);
+  Add(5).peer().slot().min_share_ppm.store(300'000);
+  std::int64_t worst = 0;
+  Run({[&](Client& holder) {
+         for (int i = 0; i < 2000; ++i) worst = std::max(worst, holder.RunAsHolder(185 * kUs, 500 * kUs));
+       },
+       Backlogged(144 * kUs, 1'370 * kMs)});
+  EXPECT_LE(worst, 0);
+  EXPECT_EQ(clients[1]->floors, 0);
+}
+
+// Every sixteenth gap is 2 ms long: there a kernel of 10 ms costs the holder 8 ms, elsewhere 10.
+TEST_F(GateWorldTest, FloorFillsGoWhereTheyHurtLeast) {
+  Add(0);
+  Add(5).peer().slot().min_share_ppm.store(100'000);
+  std::int64_t harm = 0;
+  Run({[&](Client& holder) {
+         for (int i = 0; world.now() < kStart + kWhile; ++i) {
+           harm += holder.RunAsHolder(185 * kUs, i % 16 == 0 ? 2 * kMs : 10 * kUs);
+         }
+       },
+       Backlogged(10 * kMs, kWhile - 20 * kMs)});
+  ASSERT_GE(clients[1]->floors, 35);
+  EXPECT_LE(harm, clients[1]->floors * 81 * kMs / 10);
 }
 
 }  // namespace

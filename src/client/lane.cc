@@ -44,6 +44,7 @@ void Lane::Refresh() {
   }
   watch_ = ReadWatch(session_.board(), session_.slot_index(), static_cast<int>(slot.priority.load(kRelaxed)));
   controller_.set_limit(LimitOf(slot));
+  predictor_.set_spent(controller_.spent());
   if (watch_.settings.policy == model::PolicyId::kFikit && !session_.HasOfflineMeans()) {
     base::LogOnce(
         "fikit",
@@ -88,9 +89,10 @@ Ticket Lane::Submit(const Launch& launch) {
   } else {
     ticket.at_ns = board.NowNs();
     if (watch_.others != 0) {
-      const std::int64_t fill =
-          board::UnpackFill(board.header().fill_until.load(std::memory_order_acquire)).until_ns;
-      submission.fill_until_ns = policy::CheckedClaim(fill, ticket.at_ns);
+      const board::FillWord fill =
+          board::UnpackFill(board.header().fill_until.load(std::memory_order_acquire));
+      submission.fill_until_ns = policy::CheckedClaim(fill.until_ns, ticket.at_ns);
+      submission.fill_is_floor = fill.floor;
       ticket.behind = submission.fill_until_ns > ticket.at_ns;
     }
   }
@@ -124,7 +126,7 @@ Ticket Lane::Submit(const Launch& launch) {
   }
   if (last_activity_ + kRestedNs < session_.board().NowNs()) session_.CatchUpTurns();
   session_.PublishServed();
-  const Admission admission = gate_.Admit(&watch_, &writer_, length, &session_.in_flight_until());
+  const Admission admission = gate_.Admit(&watch_, &writer_, length, &session_.shared());
   ticket->at_ns = admission.at_ns;
   ticket->fill = true;
   submission->not_before_ns = length > 0 ? admission.until_ns - length : ticket->at_ns;
@@ -139,6 +141,10 @@ Ticket Lane::Submit(const Launch& launch) {
   if (admission.fill) {
     ++pending_.fills;
     pending_.fill_ns += static_cast<std::uint64_t>(length);
+  }
+  if (admission.floor) {
+    ++pending_.floors;
+    pending_.floor_ns += static_cast<std::uint64_t>(length);
   }
   if (TraceWriter* trace = session_.trace();
       trace != nullptr && admission.held_for != policy::Reason::kNobodyAbove) {
@@ -184,7 +190,7 @@ void Lane::LeaveWait(std::uint64_t covered) {
   if (covered != 0 && session_.lanes_in_use() == 1) {
     // A wait tells more than predictions: without this, small errors add up over a chain of fills.
     const std::int64_t until = std::max(now, predictor_.busy_until_ns());
-    session_.in_flight_until().store(until, kRelaxed);
+    session_.shared().in_flight_until.store(until, kRelaxed);
     if (watch_.rivals) gate_.DrawBack(until);
   }
   ++pending_.waits;
@@ -194,7 +200,7 @@ void Lane::LeaveWait(std::uint64_t covered) {
                 .lane = static_cast<std::uint32_t>(index_),
                 .begin_ns = wait_began_,
                 .end_ns = now,
-                .value_ns = predictor_.last_harm_ns()});
+                .value_ns = predictor_.last_harm_ns() + predictor_.last_floor_harm_ns()});
   }
   if (predictor_.has_ended()) OnEndedRequest();
   PublishLadders();
@@ -207,8 +213,9 @@ void Lane::LeaveWait(std::uint64_t covered) {
 
 void Lane::OnEndedRequest() {
   const predict::RequestTracker::Ended ended = predictor_.TakeEnded();
-  controller_.OnRequest(ended.request_ns, ended.harm_ns, ended.control);
+  controller_.OnRequest(ended.request_ns, ended.harm_ns, ended.control, ended.floor_harm_ns);
   predictor_.set_caution(controller_.caution());
+  predictor_.set_spent(controller_.spent());
   predictor_.PlanNext(controller_.NextIsControl(random_.Uniform()));
   if (ended.control) {
     ++pending_.controls;
@@ -217,13 +224,14 @@ void Lane::OnEndedRequest() {
     ++pending_.requests;
     pending_.request_ns += static_cast<std::uint64_t>(ended.request_ns);
     pending_.harm_ns += static_cast<std::uint64_t>(ended.harm_ns);
+    pending_.floor_harm_ns += static_cast<std::uint64_t>(ended.floor_harm_ns);
   }
   if (TraceWriter* trace = session_.trace(); trace != nullptr) {
     trace->Add({.kind = static_cast<std::uint32_t>(model::TraceKind::kRequest),
                 .lane = static_cast<std::uint32_t>(index_),
                 .begin_ns = ended.ended_ns - ended.request_ns,
                 .end_ns = ended.ended_ns,
-                .value_ns = ended.harm_ns,
+                .value_ns = ended.harm_ns + ended.floor_harm_ns,
                 .detail = ended.control ? 1U : 0U});
   }
 }

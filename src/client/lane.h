@@ -96,7 +96,7 @@ class Lane {
   struct Pending {
     std::uint64_t submits = 0, gated = 0, gated_ns = 0, fills = 0, fill_ns = 0, device_ns = 0, waits = 0,
                   wait_ns = 0, requests = 0, request_ns = 0, harm_ns = 0, controls = 0, control_ns = 0,
-                  claims_lost = 0;
+                  claims_lost = 0, floors = 0, floor_ns = 0, floor_harm_ns = 0;
   } pending_;
 };
 

@@ -61,10 +61,13 @@ void Lane::Flush() {
   AddTo(counters.waits, &pending_.waits);
   AddTo(counters.wait_ns, &pending_.wait_ns);
   AddTo(counters.claims_lost, &pending_.claims_lost);
+  AddTo(counters.floors, &pending_.floors);
+  AddTo(counters.floor_ns, &pending_.floor_ns);
   if (pending_.requests + pending_.controls != 0) Report();
   AddTo(counters.requests, &pending_.requests);
   AddTo(counters.request_ns, &pending_.request_ns);
   AddTo(counters.harm_ns, &pending_.harm_ns);
+  AddTo(counters.floor_harm_ns, &pending_.floor_harm_ns);
   AddTo(counters.controls, &pending_.controls);
   AddTo(counters.control_ns, &pending_.control_ns);
 }

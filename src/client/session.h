@@ -33,8 +33,8 @@ class Session {
   TraceWriter* trace() { return trace_.get(); }
   bool recording() const { return recording_; }
   bool times_all() const { return recording_ || trace_ != nullptr; }
-  // When this process's work on the device ends, as predicted.
-  std::atomic<std::int64_t>& in_flight_until() { return in_flight_until_; }
+  // What all of this process's gates on the device share.
+  Gate::Shared& shared() { return shared_; }
   BoardHost& host() { return host_; }
 
   // The lane of a thread that comes for the first time; kLanes - 1 is shared by those that come late.
@@ -65,7 +65,7 @@ class Session {
   bool recording_;
   BoardHost host_;
   std::unique_ptr<TraceWriter> trace_;
-  std::atomic<std::int64_t> in_flight_until_{0};
+  Gate::Shared shared_;
   std::atomic<std::uint64_t> served_{0};
   std::atomic<std::uint32_t> lanes_used_{0};
   std::atomic<bool> lost_{false};

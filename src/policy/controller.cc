@@ -64,20 +64,23 @@ void Controller::UpdateScale() {
   if (high < model) scale_ = std::max(0.5, std::max(0.0, high) / floor);
 }
 
-void Controller::OnRequest(std::int64_t request_ns, std::int64_t harm_ns, bool control) {
+void Controller::OnRequest(std::int64_t request_ns, std::int64_t harm_ns, bool control,
+                           std::int64_t floor_harm_ns) {
   const auto request = static_cast<double>(request_ns);
   const auto harm = static_cast<double>(harm_ns);
+  const auto all_harm = static_cast<double>(harm_ns + floor_harm_ns);
   if (control) {
     controls_.Add(request);
   } else {
     if (treated_.n >= kForgetAt) harm_total_ /= 2;
     treated_.Add(request);
-    harm_total_ += harm;
+    harm_total_ += all_harm;
   }
   UpdateScale();
 
   harm_[static_cast<std::size_t>(next_)] = harm;
-  base_[static_cast<std::size_t>(next_)] = std::max(0.0, request - harm);
+  const double base = std::max(0.0, request - all_harm);
+  base_[static_cast<std::size_t>(next_)] = base;
   next_ = (next_ + 1) % kWindow;
   filled_ = std::min(filled_ + 1, kWindow);
 
@@ -95,6 +98,8 @@ void Controller::OnRequest(std::int64_t request_ns, std::int64_t harm_ns, bool c
     }
   }
   const double aim = limit_ * kAim;
+  const double most = aim * std::max(window_base, base * kWindow);
+  allowance_ = std::clamp(allowance_ + aim * base - scale_ * all_harm, -kMostDebt * most, most);
   exhausted_ = window_harm * scale_ > aim * window_base;
   const double recent = recent_base > 0 ? recent_harm * scale_ / recent_base : 0;
   const double steps = std::clamp(request / kStepNs, 1.0, kMostSteps);

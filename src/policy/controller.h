@@ -24,18 +24,27 @@ class Controller {
   static constexpr double kControlShare = 0.01;
   static constexpr double kAim = 0.8;  // chosen: share of the limit aimed at; the rest absorbs surprise
 
+  static constexpr double kMostDebt = 100;  // chosen: windows; time heals
+
   explicit Controller(double limit = 0.02) : limit_(limit) {}
-  void set_limit(double limit) { limit_ = limit; }
+  void set_limit(double limit) {
+    if (limit != limit_) allowance_ = 0;
+    limit_ = limit;
+  }
   double limit() const { return limit_; }
 
-  // A request of `request_ns` ended; `harm_ns` of it is modelled delay by fills. `control`: fills were
-  // withheld.
-  void OnRequest(std::int64_t request_ns, std::int64_t harm_ns, bool control);
+  // A request of `request_ns` ended; `harm_ns` of it is modelled delay by fills, `floor_harm_ns` by floor
+  // fills (policy/floor.h). `control`: fills were withheld.
+  void OnRequest(std::int64_t request_ns, std::int64_t harm_ns, bool control, std::int64_t floor_harm_ns = 0);
 
   // 0: bold (medians, no margin) … 1: nothing is offered.
   double caution() const { return exhausted_ ? 1.0 : caution_; }
   // The window has used up its allowance: the next request is to run without fills.
   bool exhausted() const { return exhausted_; }
+  // All harm together, fills' and floors', has used up what the limit allows: floors yield. An account that
+  // may go into debt, so that kernels longer than what a hundred requests allow keep the limit too, on
+  // average.
+  bool spent() const { return limit_ <= 0 || allowance_ < 0; }
   // Decides whether the next request is a control; `uniform` in [0, 1).
   bool NextIsControl(double uniform) const { return uniform < kControlShare; }
 
@@ -58,6 +67,7 @@ class Controller {
   double limit_;
   double caution_ = 0.3;  // chosen: start careful
   bool exhausted_ = false;
+  double allowance_ = 0;  // nanoseconds of harm
   double scale_ = 1;
   std::array<double, kWindow> harm_{};
   std::array<double, kWindow> base_{};

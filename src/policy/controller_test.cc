@@ -21,6 +21,52 @@ TEST(ControllerTest, HarmAboveTheLimitStopsFillsUntilTheWindowRecovers) {
   EXPECT_EQ(until, 43);
 }
 
+// Floors' harm makes nobody cautious, and ends no offers: it comes of no prediction. It ends floors.
+TEST(ControllerTest, FloorHarmIsCountedApart) {
+  Controller controller(0.02);
+  for (int i = 0; i < 200; ++i) controller.OnRequest(1'000'000, 0, false);
+  EXPECT_FALSE(controller.spent());
+  // 200 requests of 1 ms have left an allowance of 100 × 1.6 % of 1 ms = 1.6 ms at most.
+  controller.OnRequest(2'500'000, 0, false, 1'500'000);
+  EXPECT_FALSE(controller.spent());
+  controller.OnRequest(2'500'000, 0, false, 1'500'000);
+  EXPECT_TRUE(controller.spent());
+  EXPECT_EQ(controller.caution(), 0.0);
+  EXPECT_NEAR(controller.ModelledSlowdown(), 3.0 / 202, 1e-6) << "the model knows of all harm";
+}
+
+// A floor fill longer than what a hundred requests allow: on average the limit holds all the same.
+TEST(ControllerTest, FloorsYieldUntilTheLimitHoldsOnAverage) {
+  for (const double limit : {0.005, 0.02, 0.1}) {
+    Controller controller(limit);
+    double harm = 0;
+    constexpr int kRequests = 20'000;
+    for (int i = 0; i < kRequests; ++i) {
+      const std::int64_t floor = controller.spent() ? 0 : 10'000'000;  // 10 ms into a request of 1 ms
+      harm += static_cast<double>(floor);
+      controller.OnRequest(1'000'000 + floor, 0, false, floor);
+    }
+    const double share = harm / (kRequests * 1e6);
+    EXPECT_LE(share, limit * Controller::kAim + 0.001) << limit;
+    EXPECT_GE(share, limit * Controller::kAim * 0.9) << limit;
+  }
+}
+
+TEST(ControllerTest, FillsHarmLeavesFloorsLess) {
+  Controller controller(0.02);
+  for (int i = 0; i < 100; ++i) controller.OnRequest(1'030'000, 30'000, false);
+  EXPECT_TRUE(controller.spent());
+  controller.set_limit(0.05);
+  EXPECT_FALSE(controller.spent()) << "a new limit, a new account";
+}
+
+TEST(ControllerTest, WithoutAnyAllowanceFloorsYieldAlways) {
+  Controller controller(0);
+  EXPECT_TRUE(controller.spent());
+  for (int i = 0; i < 1000; ++i) controller.OnRequest(1'000'000, 0, false);
+  EXPECT_TRUE(controller.spent());
+}
+
 TEST(ControllerTest, NoHarmMakesItBold) {
   Controller controller(0.02);
   for (int i = 0; i < 200; ++i) controller.OnRequest(1'000'000, 0, false);

@@ -21,6 +21,7 @@ void MergeLane(const LaneNews& lane, std::int64_t foretold_ns, bool first, Peer*
   peer->busy_until_ns = std::max(peer->busy_until_ns, lane.busy_until_ns);
   peer->last_activity_ns = std::max(peer->last_activity_ns, lane.last_activity_ns);
   peer->withheld |= lane.withheld;
+  peer->spent |= lane.spent;
   if (gated && lane.pending_length_ns > peer->pending_length_ns) {
     peer->pending_length_ns = lane.pending_length_ns;
     peer->wake_at_ns = lane.wake_at_ns;

@@ -14,6 +14,7 @@ namespace mortar::policy {
 struct LaneNews {
   Doing doing = Doing::kRunning;
   bool withheld = false;
+  bool spent = false;
   std::uint8_t ladder = 0;
   std::int64_t busy_until_ns = 0;
   std::int64_t next_submit_ns = 0;

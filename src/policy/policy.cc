@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "policy/floor.h"
 #include "policy/rule.h"
 
 namespace mortar::policy {
@@ -11,12 +12,16 @@ struct Entry {
   model::PolicyId id;
   Verdict (*below)(const View&, const Ask&);  // somebody above is active
   std::int64_t turn_quanta;                   // how long equals' turns are; 0: equals do not take turns
+  bool floors;                                // does it keep --min-share?
 };
 
+// `share` refuses nobody; `exclusive` promises one client at a time, which any floor would break.
 constexpr Entry kRegistry[] = {
-    {model::PolicyId::kShare, DecideShare, 0},       {model::PolicyId::kExclusive, DecideExclusive, 10},
-    {model::PolicyId::kPriority, DecidePriority, 1}, {model::PolicyId::kFikit, DecideFikit, 1},
-    {model::PolicyId::kFill, DecideFill, 1},
+    {model::PolicyId::kShare, DecideShare, 0, false},
+    {model::PolicyId::kExclusive, DecideExclusive, 10, false},
+    {model::PolicyId::kPriority, DecidePriority, 1, true},
+    {model::PolicyId::kFikit, DecideFikit, 1, true},
+    {model::PolicyId::kFill, DecideFill, 1, true},
 };
 
 const Entry& Find(model::PolicyId id) {
@@ -41,6 +46,7 @@ Verdict Decide(const View& view, const Ask& ask) {
   std::int64_t wake_at = 0;
   if (AnyAbove(view, ask)) {
     verdict = entry.below(view, ask);
+    if (verdict.action == Action::kWait && entry.floors) verdict = OrFloor(view, ask, verdict);
   } else if (entry.turn_quanta == 0) {
     verdict = DecideShare(view, ask);
   } else if (!WithinBound(view, ask)) {

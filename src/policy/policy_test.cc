@@ -6,6 +6,8 @@
 #include <functional>
 #include <string>
 
+#include "policy/floor.h"
+
 namespace mortar::policy {
 namespace {
 
@@ -39,6 +41,14 @@ Peer Gated(std::int64_t length_ns) {
           .last_activity_ns = kNow - 10 * kUs,
           .pending_length_ns = length_ns,
           .wake_at_ns = kNow + 1};
+}
+
+// Asks for 10 ms where the gap is 100 us, with a floor of 10 % that is due.
+void NeverFits(View& view, Ask& ask) {
+  view.peers[0].next_submit_ns = kNow + 100 * kUs;
+  ask.length_ns = 10'000 * kUs;
+  ask.floor_share_ppm = 100'000;
+  ask.floor_due_ns = ask.waiting_since_ns = kNow;
 }
 
 const Case kCases[] = {
@@ -150,6 +160,104 @@ const Case kCases[] = {
      },
      {G, W, F, W, W}},
     {"control request", [](View& v, Ask&) { v.peers[0].withheld = true; }, {G, W, F, W, W}},
+    // --min-share: a kernel longer than every gap, its client below its floor. The device idles before a
+    // submit that is foretold to come soon; `exclusive` keeps no floor, `share` needs none.
+    {"no floor",
+     [](View& v, Ask& a) {
+       NeverFits(v, a);
+       a.floor_share_ppm = 0;
+     },
+     {G, W, F, W, W}},
+    {"floor due", [](View& v, Ask& a) { NeverFits(v, a); }, {G, W, F, F, F}},
+    {"floor due in 1 us",
+     [](View& v, Ask& a) {
+       NeverFits(v, a);
+       a.floor_due_ns = kNow + kUs;
+     },
+     {G, W, F, W, W}},
+    {"floor due, harm used up",
+     [](View& v, Ask& a) {
+       NeverFits(v, a);
+       v.peers[0].spent = true;
+     },
+     {G, W, F, W, W}},
+    {"floor due, harm used up, floor first",
+     [](View& v, Ask& a) {
+       NeverFits(v, a);
+       v.peers[0].spent = a.floor_first = true;
+     },
+     {G, W, F, F, F}},
+    {"floor due, harm of one who is not active used up",
+     [](View& v, Ask& a) {
+       NeverFits(v, a);
+       v.count = 2;
+       v.peers[1] = {.slot = 1, .priority = 0, .spent = true};
+     },
+     {G, W, F, F, F}},
+    {"floor due, holder on the device",
+     [](View& v, Ask& a) {
+       NeverFits(v, a);
+       v.peers[0].busy_until_ns = kNow + 50 * kUs;
+     },
+     {G, W, W, W, W}},
+    {"floor due, holder on the device, no better place for long",
+     [](View& v, Ask& a) {
+       NeverFits(v, a);
+       v.peers[0].busy_until_ns = kNow + 50 * kUs;
+       a.floor_due_ns = a.waiting_since_ns = kNow - kFloorPatienceNs;
+     },
+     {G, W, F, F, F}},
+    {"floor due, larger gaps were seen",
+     [](View& v, Ask& a) {
+       NeverFits(v, a);
+       a.floor_room_ns = 201 * kUs;
+     },
+     {G, W, F, W, W}},
+    {"floor due in one of the larger gaps",
+     [](View& v, Ask& a) {
+       NeverFits(v, a);
+       a.floor_room_ns = 200 * kUs;
+     },
+     {G, W, F, F, F}},
+    {"floor due, another's fill on the device",
+     [](View& v, Ask& a) {
+       NeverFits(v, a);
+       v.fill_until_ns = kNow + 100 * kUs;
+     },
+     {G, W, F, W, W}},
+    {"floor due, own work in flight",
+     [](View& v, Ask& a) {
+       NeverFits(v, a);
+       a.own_until_ns = kNow + 1;
+     },
+     {G, W, W, W, W}},
+    {"floor due, control request",
+     [](View& v, Ask& a) {
+       NeverFits(v, a);
+       v.peers[0].withheld = a.floor_first = true;
+     },
+     {G, W, F, W, W}},
+    {"floor first and overdue, control request",
+     [](View& v, Ask& a) {
+       NeverFits(v, a);
+       v.peers[0].withheld = a.floor_first = true;
+       a.floor_due_ns = kNow - kFloorWindowNs - 1;
+     },
+     {G, W, F, F, F}},
+    {"floor overdue, control request",
+     [](View& v, Ask& a) {
+       NeverFits(v, a);
+       v.peers[0].withheld = true;
+       a.floor_due_ns = kNow - kFloorWindowNs - 1;
+     },
+     {G, W, F, W, W}},
+    {"floor due, length unknown",
+     [](View& v, Ask& a) {
+       NeverFits(v, a);
+       a.length_ns = 0;
+       a.assumed_length_ns = 200 * kUs;
+     },
+     {G, W, F, F, F}},
 };
 
 TEST(PolicyTest, EveryCaseUnderEveryPolicy) {

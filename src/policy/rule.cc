@@ -36,6 +36,10 @@ const char* ReasonName(Reason reason) {
       return "exclusive";
     case Reason::kOff:
       return "off";
+    case Reason::kFloor:
+      return "floor";
+    case Reason::kFloorYields:
+      return "floor yields";
   }
   return "unknown";
 }

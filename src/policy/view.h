@@ -28,6 +28,7 @@ struct Peer {
   int priority = model::kLowestPriority;
   Doing doing = Doing::kRunning;
   bool withheld = false;  // its present request is a control: nobody may fill
+  bool spent = false;     // harm has used up what it allows: floors yield
   std::int64_t last_activity_ns = 0;
   std::int64_t idle_after_ns = 5'000'000;
   std::int64_t busy_until_ns = 0;   // the device has work of it until then (predicted)
@@ -66,6 +67,10 @@ struct Ask {
   std::int64_t own_until_ns = 0;       // when the asker's own submits in flight end, as predicted
   std::int64_t waiting_since_ns = 0;   // 0: first look
   std::uint64_t served_ns = 0;
+  std::uint32_t floor_share_ppm = 0;  // --min-share; 0: none
+  bool floor_first = false;
+  std::int64_t floor_due_ns = 0;   // see policy/floor.h
+  std::int64_t floor_room_ns = 0;  // the largest room seen lately
 };
 
 enum class Action : std::uint8_t {
@@ -86,6 +91,8 @@ enum class Reason : std::uint8_t {
   kWithheld,
   kExclusive,
   kOff,
+  kFloor,        // no gap or slack fits, but its share is below its floor
+  kFloorYields,  // it would, but harm has used up what a client above allows
 };
 const char* ReasonName(Reason reason);
 

@@ -60,6 +60,8 @@ Forecast LanePredictor::OnSubmit(const Submission& s) {
   e.chain = static_cast<std::uint16_t>(std::min<std::uint32_t>(chain_, UINT16_MAX));
   undisturbed_ = std::max(undisturbed_ + pause_ns_, earliest) + e.duration;
   disturbed_ = std::max({disturbed_ + pause_ns_, earliest, s.fill_until_ns}) + e.duration;
+  const std::int64_t fill = s.fill_is_floor ? 0 : s.fill_until_ns;
+  by_fills_ = std::max({by_fills_ + pause_ns_, earliest, fill}) + e.duration;
   ahead_ += e.duration;
   e.undisturbed = undisturbed_;
   e.fills = static_cast<std::uint32_t>(std::clamp<std::int64_t>(disturbed_ - undisturbed_, 0, UINT32_MAX));
@@ -141,6 +143,7 @@ Forecast LanePredictor::AfterSubmit(const Entry& e, const Submission& s) {
   Forecast forecast;
   forecast.busy_until_ns = disturbed_;
   forecast.withheld = requests_.withheld();
+  forecast.spent = spent_;
   if (s.offline) {
     // FIKIT: the mean gap that followed this kernel when it was recorded, on the device, after its mean
     // duration.
@@ -171,7 +174,7 @@ Forecast LanePredictor::AfterSubmit(const Entry& e, const Submission& s) {
 
 Forecast LanePredictor::OnWaitReturn(std::int64_t now, std::uint64_t covered) {
   const bool known = covered != kNothing && covered <= sequence_ && sequence_ - covered < kLog;
-  last_harm_ = 0;
+  last_harm_ = last_floor_harm_ = 0;
   if (!known || sequence_ == 0) {
     returned_ = now;
     wait_base_ = now;
@@ -182,8 +185,7 @@ Forecast LanePredictor::OnWaitReturn(std::int64_t now, std::uint64_t covered) {
   const std::int64_t last_disturbed = Disturbed(last);
   const std::int64_t undisturbed_end = std::max(wait_enter_, Undisturbed(last));
   const std::int64_t disturbed_end = std::max(wait_enter_, last_disturbed);
-  last_harm_ = std::clamp<std::int64_t>(now - undisturbed_end, 0,
-                                        std::max<std::int64_t>(0, disturbed_end - undisturbed_end));
+  SplitHarm(now - undisturbed_end, disturbed_end - undisturbed_end, last);
   returned_ = now;
   wait_base_ = std::max(entry(sequence_).submitted, Undisturbed(last));
   wait_depth_ = static_cast<std::uint32_t>(sequence_ - covered);
@@ -194,23 +196,36 @@ Forecast LanePredictor::OnWaitReturn(std::int64_t now, std::uint64_t covered) {
   if (covered == sequence_) {
     undisturbed_ = std::min(undisturbed_, now);
     disturbed_ = std::min(disturbed_, now);
+    by_fills_ = std::min(by_fills_, now);
     unknown_in_flight_ = false;
   } else if (now > disturbed_end || wait_enter_ < last_disturbed) {
     // The wait ended when the device did: what is still on it moves along with the error.
     undisturbed_ += now - disturbed_end;
     disturbed_ += now - disturbed_end;
+    by_fills_ += now - disturbed_end;
     shift_ += static_cast<std::uint64_t>(now - disturbed_end);
   }
   segment_ = sequence_ + 1;
   ahead_ = 0;
-  ended_ = requests_.OnWaitReturn(now, last_harm_);
+  ended_ = requests_.OnWaitReturn(now, last_harm_, last_floor_harm_);
   return AfterWait(now);
+}
+
+// Harm of a wait that returned `late` after it would have undisturbed, `explained` of it by all fills.
+void LanePredictor::SplitHarm(std::int64_t late, std::int64_t explained, const Entry& last) {
+  const std::int64_t harm = std::clamp<std::int64_t>(late, 0, std::max<std::int64_t>(0, explained));
+  // The newest submit's: what an earlier one was delayed by floors is that, or was more than `explained`
+  // says.
+  const std::int64_t floors = std::clamp<std::int64_t>(disturbed_ - by_fills_, 0, last.fills);
+  last_harm_ = std::min(harm, std::max<std::int64_t>(0, explained - floors));
+  last_floor_harm_ = harm - last_harm_;
 }
 
 Forecast LanePredictor::AfterWait(std::int64_t now) {
   Forecast forecast;
   forecast.busy_until_ns = std::max(disturbed_, now);
   forecast.withheld = requests_.withheld();
+  forecast.spent = spent_;
   if (sequence_ == 0 || unknown_in_flight_ || caution_ >= 1) return forecast;
   const Entry& e = entry(sequence_);
   const Step* step = e.place.Best();

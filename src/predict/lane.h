@@ -8,6 +8,7 @@
 // and D, with fills, D = max(D, t, fill_until) + d. At a wait entered at w that returns at r and covers a
 // submit with H and D,
 //     undisturbed return T = max(w, H);   harm = clamp(r - T, 0, max(w, D) - T).
+// What floor fills add to that is told by a third model, D without them.
 // Kernels that follow each other without a gap are a pause apart, which is learned: over thousands of kernels
 // a microsecond each would make the models think that the device is idle.
 // What a submit may be late by is its slack: T - H - (device time submitted after it and before that wait), H
@@ -35,12 +36,14 @@ struct Forecast {
   std::int64_t latest_free_ns = 0;  // 0: no slack known, only the gap
   std::uint8_t ladder = 0;
   bool withheld = false;
+  bool spent = false;  // harm has used up what the client allows
 };
 
 struct Submission {
   Kernel* kernel = nullptr;  // null: unknown and not to be learned
   std::int64_t now_ns = 0;
   std::int64_t fill_until_ns = 0;  // of clients below; 0: none
+  bool fill_is_floor = false;      // it went by its floor, and not because it fitted
   std::int64_t not_before_ns = 0;  // admitted to start then, behind others by right: no harm
   std::uint64_t stream = 0;        // queue or stream
   bool ordered = true;             // false: an out-of-order queue
@@ -88,9 +91,12 @@ class LanePredictor {
     caution_ = caution;
     caution_256_ = static_cast<std::int64_t>(caution * 256);
   }
+  // policy::Controller::spent.
+  void set_spent(bool spent) { spent_ = spent; }
   const GapLadders& ladders() const { return ladders_; }
-  // Harm of the wait that returned last.
+  // Harm of the wait that returned last, by fills and by floor fills.
   std::int64_t last_harm_ns() const { return last_harm_; }
+  std::int64_t last_floor_harm_ns() const { return last_floor_harm_; }
   // A ladder whose lengths changed since the last call, or -1. For publishing, a few a wait.
   int TakeChangedLadder();
   std::uint32_t period_submits() const { return book_.period(); }
@@ -126,6 +132,7 @@ class LanePredictor {
   std::int64_t Disturbed(const Entry& e) const { return Undisturbed(e) + e.fills; }
 
   void OnPeriodStart(std::int64_t now_ns);
+  void SplitHarm(std::int64_t late_ns, std::int64_t explained_ns, const Entry& last);
   Forecast AfterSubmit(const Entry& now, const Submission& submission);
   Forecast AfterWait(std::int64_t now_ns);
   void Learn(std::int64_t wait_end, bool with_slack);
@@ -169,12 +176,14 @@ class LanePredictor {
   std::int64_t ahead_ = 0;          // device time submitted from segment_ on
   std::int64_t undisturbed_ = 0;    // H
   std::int64_t disturbed_ = 0;      // D
+  std::int64_t by_fills_ = 0;       // as D, but as if no floor fill had ever run
   std::uint64_t shift_ = 0;         // sum of what both models were put right by
   std::int64_t pause_ns_ = 0;       // what the device takes between two kernels, learned
   std::uint32_t pause_256_ = 0;     // the same times 256
   std::uint32_t chain_ = 0;
   std::int64_t wait_enter_ = 0;
   std::int64_t last_harm_ = 0;
+  std::int64_t last_floor_harm_ = 0;
   std::int64_t returned_ = 0;  // of a wait since the newest submit; 0: none
   std::int64_t wait_base_ = 0;
   std::uint32_t wait_depth_ = 0;
@@ -189,6 +198,7 @@ class LanePredictor {
   bool wants_duration_ = false;  // of the newest submit's position
   bool slack_allowed_ = true;
   bool recording_ = false;
+  bool spent_ = false;
 };
 
 }  // namespace mortar::predict

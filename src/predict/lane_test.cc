@@ -18,8 +18,11 @@ class LaneTest : public testing::Test {
     return kernel;
   }
   Forecast Submit(Kernel* kernel) {
-    const Forecast f =
-        lane_.OnSubmit({.kernel = kernel, .now_ns = now_, .fill_until_ns = fill_until_, .stream = 1});
+    const Forecast f = lane_.OnSubmit({.kernel = kernel,
+                                       .now_ns = now_,
+                                       .fill_until_ns = fill_until_,
+                                       .fill_is_floor = fill_is_floor_,
+                                       .stream = 1});
     device_ = std::max({device_, now_, fill_until_}) + kernel->duration_ns;
     fill_until_ = 0;
     Account();
@@ -38,6 +41,7 @@ class LaneTest : public testing::Test {
     if (!ended.valid) return;
     ++(ended.control ? controls_ : requests_);
     harm_ += ended.harm_ns;
+    floor_harm_ += ended.floor_harm_ns;
     if (controls_every_ > 0 && requests_ % controls_every_ == 0 && !ended.control) lane_.PlanNext(true);
   }
 
@@ -50,6 +54,8 @@ class LaneTest : public testing::Test {
   int controls_ = 0;
   int controls_every_ = 0;
   std::int64_t harm_ = 0;
+  std::int64_t floor_harm_ = 0;
+  bool fill_is_floor_ = false;
 };
 
 TEST_F(LaneTest, BlockingAfterEveryKernelLatestFreeIsTheNextSubmit) {
@@ -417,6 +423,49 @@ TEST_F(LaneTest, OutOfOrderQueueHasGapsAndNoSlack) {
   }
   EXPECT_NE(f.next_submit_ns, 0);
   EXPECT_EQ(f.latest_free_ns, 0);
+}
+
+// Floors' harm is told from fills': as much as there would have been without them is the fills'.
+TEST_F(LaneTest, FloorHarmIsCountedApart) {
+  Kernel* k = Make(7, 185);
+  const auto run = [&](bool floor) {
+    harm_ = floor_harm_ = 0;
+    for (int i = 0; i < 21; ++i) {
+      fill_until_ = i < 20 ? now_ + 60 * kUs : 0;
+      fill_is_floor_ = floor;
+      Submit(k);
+      Wait();
+      now_ += i >= 19 ? 50'000 * kUs : 500 * kUs;  // silence: the request ends
+    }
+  };
+  for (int i = 0; i < 40; ++i) {
+    Submit(k);
+    Wait();
+    now_ += 500 * kUs;
+  }
+  run(true);
+  EXPECT_EQ(harm_, 0);
+  EXPECT_EQ(floor_harm_, 20 * 60 * kUs);
+  run(false);
+  EXPECT_EQ(harm_, 20 * 60 * kUs);
+  EXPECT_EQ(floor_harm_, 0);
+}
+
+TEST_F(LaneTest, FloorFillsBehindFillsAddToTheirHarm) {
+  Kernel* k = Make(7, 100);
+  for (int request = 0; request < 40; ++request) {
+    harm_ = floor_harm_ = 0;
+    fill_until_ = now_ + 30 * kUs;
+    fill_is_floor_ = false;
+    Submit(k);                       // ends at 130
+    fill_until_ = now_ + 530 * kUs;  // a floor fill of 400 us behind it
+    fill_is_floor_ = true;
+    Submit(k);  // ends at 630 in place of 200; without the floor fill at 230
+    Wait();
+    EXPECT_EQ(lane_.last_harm_ns(), 30 * kUs) << request;
+    EXPECT_EQ(lane_.last_floor_harm_ns(), 400 * kUs) << request;
+    now_ += 5'000 * kUs;
+  }
 }
 
 // A kernel that ends sooner than foretold frees the device in the model too: the next one's harm counts from

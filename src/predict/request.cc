@@ -9,11 +9,11 @@ RequestTracker::Ended RequestTracker::Close(std::int64_t end) {
   if (began_ != 0 && waits_ > 0 && end > began_) {
     const bool control = withhold_ == 1;
     // The first of a withheld pair is neither control nor treated.
-    ended = {withhold_ != 2, end - began_, harm_, control, end};
+    ended = {withhold_ != 2, end - began_, harm_, floor_harm_, control, end};
     if (withhold_ > 0) --withhold_;
   }
   began_ = 0;
-  harm_ = 0;
+  harm_ = floor_harm_ = 0;
   waits_ = 0;
   return ended;
 }
@@ -30,9 +30,11 @@ RequestTracker::Ended RequestTracker::OnSubmit(std::int64_t now, std::int64_t re
   return ended;
 }
 
-RequestTracker::Ended RequestTracker::OnWaitReturn(std::int64_t now, std::int64_t harm) {
+RequestTracker::Ended RequestTracker::OnWaitReturn(std::int64_t now, std::int64_t harm,
+                                                   std::int64_t floor_harm) {
   last_return_ = now;
   harm_ += harm;
+  floor_harm_ += floor_harm;
   ++waits_;
   return waits_ >= kMostWaits && !marked_ ? Close(last_return_) : Ended{};
 }

@@ -22,7 +22,8 @@ class RequestTracker {
   struct Ended {
     bool valid = false;
     std::int64_t request_ns = 0;
-    std::int64_t harm_ns = 0;
+    std::int64_t harm_ns = 0;        // by fills
+    std::int64_t floor_harm_ns = 0;  // by floor fills (policy/floor.h), counted apart
     bool control = false;
     std::int64_t ended_ns = 0;  // return of its last wait
   };
@@ -32,9 +33,9 @@ class RequestTracker {
   // A submit at `now`, after a wait that returned at `returned` (0: none since the last submit).
   // `starts_period`: the period is known and begins here. Returns the request that this shows to have ended.
   Ended OnSubmit(std::int64_t now, std::int64_t returned, bool starts_period);
-  // A wait returned at `now`, `harm` of it modelled as delay by fills. Returns the request if it surely ended
-  // here.
-  Ended OnWaitReturn(std::int64_t now, std::int64_t harm);
+  // A wait returned at `now`, `harm` of it modelled as delay by fills, `floor_harm` by floor fills. Returns
+  // the request if it surely ended here.
+  Ended OnWaitReturn(std::int64_t now, std::int64_t harm, std::int64_t floor_harm = 0);
 
   // The program says that its request begins, or ends. An unfinished one ends where the next begins.
   Ended OnMark(bool begins, std::int64_t now);
@@ -54,6 +55,7 @@ class RequestTracker {
   std::int64_t began_ = 0;  // 0: none open
   std::int64_t last_return_ = 0;
   std::int64_t harm_ = 0;
+  std::int64_t floor_harm_ = 0;
   int waits_ = 0;
   bool marked_ = false;
   int withhold_ = 0;  // requests yet to run without fills, the open one included

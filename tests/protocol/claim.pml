@@ -9,7 +9,7 @@
  *   - what two fillers were admitted for never overlaps;
  *   - a fill is admitted only if, by the clock reading it is decided on, it ends before an active holder wants the device;
  *   - the dead and the stopped block nobody: every living filler is admitted in the end (LTL `admitted`, weak fairness).
- * Sequences are counted modulo 2 here (1024 live), so that the reuse of a word is part of the search.
+ * Sequences are counted modulo 2 here (512 live), so that the reuse of a word is part of the search.
  *
  * Planted bugs, each of which must be found:
  *   BUG_STORE         claims by a plain store
