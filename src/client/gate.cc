@@ -100,6 +100,7 @@ policy::Ask Gate::Compose(const Shared& shared, std::int64_t length_ns, std::int
   ask.length_ns = length_ns;
   ask.assumed_length_ns = policy::AssumedLength(now - since);
   ask.own_until_ns = shared.in_flight_until.load(kRelaxed);
+  ask.lead_ns = shared.lead.load(kRelaxed);
   ask.waiting_since_ns = since;
   ask.floor_share_ppm = std::min(own.min_share_ppm.load(kRelaxed), kWholePpm);
   if (ask.floor_share_ppm == 0) return ask;

@@ -46,6 +46,7 @@ class Gate {
     std::atomic<std::int64_t> in_flight_until{0};  // when its own work in flight ends, as predicted
     std::atomic<std::int64_t> floor_due{0};        // policy/floor.h
     std::atomic<std::int64_t> seen{0};             // newest admission
+    std::atomic<std::int64_t> lead{0};             // predict::LanePredictor::lead_ns
   };
 
   // Waits until a submit of `length_ns` (0: unknown) may go, and claims the device for it where that is

@@ -239,7 +239,10 @@ void Lane::OnEndedRequest() {
 void Lane::AddSample(predict::Kernel& kernel, std::int64_t device_ns, std::int64_t began_ns,
                      std::int64_t submitted_ns) {
   session_.kernels().AddSample(kernel, device_ns, session_.recording());
-  if (!shared_) predictor_.OnSampled(kernel, submitted_ns, device_ns);
+  if (!shared_) {
+    predictor_.OnSampled(kernel, submitted_ns, device_ns, began_ns);
+    session_.shared().lead.store(predictor_.lead_ns(), kRelaxed);
+  }
   session_.slot().counters.sampled.fetch_add(1, kRelaxed);
   TraceWriter* trace = session_.trace();
   if (trace == nullptr || began_ns == 0) return;

@@ -19,6 +19,7 @@ std::int64_t OutlivedFor(const LaneNews& lane, std::int64_t now_ns) {
 void MergeLane(const LaneNews& lane, std::int64_t foretold_ns, bool first, Peer* peer) {
   const bool gated = lane.doing == Doing::kGated;
   peer->busy_until_ns = std::max(peer->busy_until_ns, lane.busy_until_ns);
+  peer->arrived_ns = std::max(peer->arrived_ns, lane.arrived_ns);
   peer->last_activity_ns = std::max(peer->last_activity_ns, lane.last_activity_ns);
   peer->withheld |= lane.withheld;
   peer->spent |= lane.spent;

@@ -19,6 +19,7 @@ struct LaneNews {
   std::int64_t busy_until_ns = 0;
   std::int64_t next_submit_ns = 0;
   std::int64_t latest_free_ns = 0;
+  std::int64_t arrived_ns = 0;
   std::int64_t last_activity_ns = 0;
   std::int64_t pending_length_ns = 0;
   std::int64_t wake_at_ns = 0;

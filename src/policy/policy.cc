@@ -31,10 +31,6 @@ const Entry& Find(model::PolicyId id) {
   return kRegistry[0];  // an unknown number on the board: fail open
 }
 
-std::int64_t EndIfNow(const View& view, const Ask& ask) {
-  return std::max({view.now_ns, ask.own_until_ns, view.fill_until_ns}) + Length(ask);
-}
-
 }  // namespace
 
 bool UsesOfflineMeans(model::PolicyId id) { return id == model::PolicyId::kFikit; }
@@ -54,7 +50,7 @@ Verdict Decide(const View& view, const Ask& ask) {
   } else if (EqualsTurn(view, ask, entry.turn_quanta * view.settings.quantum_ns, &wake_at)) {
     verdict = {Action::kWait, Reason::kEqualsTurn, 0, wake_at};
   } else {
-    verdict = {Action::kGo, Reason::kNobodyAbove, EndIfNow(view, ask), 0};
+    verdict = {Action::kGo, Reason::kNobodyAbove, EarliestStart(view, ask) + Length(ask), 0};
   }
   if (verdict.action == Action::kWait) {
     verdict.wake_at_ns = std::clamp(verdict.wake_at_ns, view.now_ns + 1, view.now_ns + kLongestSleepNs);

@@ -17,7 +17,7 @@ Verdict DecidePriority(const View& view, const Ask& ask) {
   }
   if (free_at > view.now_ns) return {Action::kWait, Reason::kHolderBusy, 0, free_at};
   if (!WithinBound(view, ask)) return {Action::kWait, Reason::kInFlight, 0, ask.own_until_ns};
-  const std::int64_t start = std::max({view.now_ns, view.fill_until_ns, ask.own_until_ns});
+  const std::int64_t start = EarliestStart(view, ask);
   return {Action::kFill, Reason::kFits, start + Length(ask), 0};
 }
 

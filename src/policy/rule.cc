@@ -56,6 +56,10 @@ bool AnyAbove(const View& view, const Ask& ask) {
   return false;
 }
 
+std::int64_t EarliestStart(const View& view, const Ask& ask) {
+  return std::max({view.now_ns + ask.lead_ns, view.fill_until_ns, ask.own_until_ns});
+}
+
 std::int64_t Cost(const Settings& settings, std::int64_t length_ns) {
   const std::int64_t switches = settings.mode == model::DeviceMode::kSliced ? 2 * settings.switch_cost_ns : 0;
   return length_ns + switches + settings.margin_ns;
@@ -85,25 +89,42 @@ std::int64_t LookAgain(const Peer& peer, std::int64_t now_ns) {
   return now_ns + std::max(kSoonNs, (now_ns - peer.busy_until_ns) / kPollShare);
 }
 
+namespace {
+
+// Since when what the asker has in flight may have been running. Behind a kernel of somebody above that takes
+// longer than foreseen it does not run yet, however long ago it was to have ended.
+std::int64_t RunsSince(const View& view, const Ask& ask) {
+  std::int64_t since = view.now_ns;
+  for (int i = 0; i < view.count; ++i) {
+    const Peer& peer = view.peers[static_cast<std::size_t>(i)];
+    if (peer.doing == Doing::kWaiting && IsAbove(peer, ask, view.now_ns))
+      since = std::min(since, peer.busy_until_ns);
+  }
+  return since;
+}
+
+}  // namespace
+
 std::int64_t WithinBoundAt(const View& view, const Ask& ask) {
   if (ask.length_ns <= 0) return ask.own_until_ns;
   return ask.own_until_ns - std::max<std::int64_t>(0, view.settings.in_flight_bound_ns - ask.length_ns);
 }
 
 bool WithinBound(const View& view, const Ask& ask) {
-  const std::int64_t in_flight = ask.own_until_ns - view.now_ns;
+  const std::int64_t in_flight = ask.own_until_ns - RunsSince(view, ask);
   if (in_flight <= 0) return true;
   return ask.length_ns > 0 && in_flight + ask.length_ns <= view.settings.in_flight_bound_ns;
 }
 
 Chance FindChance(const View& view, const Ask& ask, bool slack, bool again) {
   Chance chance;
-  chance.start_ns = std::max({view.now_ns, view.fill_until_ns, ask.own_until_ns});
+  chance.start_ns = EarliestStart(view, ask);
   chance.limit_ns = kNever;
   std::int64_t next_event = kNever;
   std::int64_t last_heard = 0;
   bool withheld = false;
   bool device_busy = false;
+  std::int64_t clear = 0;  // before that, a submit could overtake one of theirs on the way to the device
   for (int i = 0; i < view.count; ++i) {
     const Peer& peer = view.peers[static_cast<std::size_t>(i)];
     if (!IsAbove(peer, ask, view.now_ns)) continue;
@@ -111,6 +132,7 @@ Chance FindChance(const View& view, const Ask& ask, bool slack, bool again) {
     chance.start_ns = std::max(chance.start_ns, busy);
     device_busy |= busy > view.now_ns || peer.doing == Doing::kWaiting;
     chance.limit_ns = std::min(chance.limit_ns, Limit(peer, view.now_ns, slack, again));
+    clear = std::max(clear, peer.arrived_ns - ask.lead_ns);
     if (busy > view.now_ns) next_event = std::min(next_event, busy);
     if (peer.doing == Doing::kWaiting && busy <= view.now_ns) {
       next_event = std::min(next_event, LookAgain(peer, view.now_ns));
@@ -122,8 +144,10 @@ Chance FindChance(const View& view, const Ask& ask, bool slack, bool again) {
   chance.end_ns = chance.start_ns + Length(ask);
   // Contexts that take turns do not queue behind each other: a fill starts when it is submitted.
   const bool must_wait = view.settings.mode == model::DeviceMode::kSliced && device_busy;
+  const bool overtakes = clear > view.now_ns;
+  if (overtakes) next_event = clear;
   chance.fits =
-      !withheld && !must_wait && chance.start_ns + Cost(view.settings, Length(ask)) <= chance.limit_ns;
+      !withheld && !must_wait && !overtakes && chance.start_ns + Cost(view.settings, Length(ask)) <= chance.limit_ns;
   chance.reason = withheld ? Reason::kWithheld : chance.fits ? Reason::kFits : Reason::kNoGap;
   if (next_event == kNever)
     next_event = view.now_ns + std::max(kPollNs, (view.now_ns - last_heard) / kPollShare);

@@ -26,6 +26,9 @@ inline bool IsAbove(const Peer& peer, const Ask& ask, std::int64_t now_ns) {
 }
 bool AnyAbove(const View& view, const Ask& ask);
 
+// When the submit would start if nobody else used the device.
+std::int64_t EarliestStart(const View& view, const Ask& ask);
+
 inline std::int64_t Length(const Ask& ask) {
   return ask.length_ns > 0 ? ask.length_ns : ask.assumed_length_ns;
 }

@@ -31,6 +31,7 @@ struct Peer {
   bool spent = false;     // harm has used up what it allows: floors yield
   std::int64_t last_activity_ns = 0;
   std::int64_t idle_after_ns = 5'000'000;
+  std::int64_t arrived_ns = 0;      // by then its newest submit is in the device's queue
   std::int64_t busy_until_ns = 0;   // the device has work of it until then (predicted)
   std::int64_t next_submit_ns = 0;  // predicted; 0: not known, then it has no gaps
   std::int64_t latest_free_ns = 0;  // the device must be free again by then; 0: no slack known, only the gap
@@ -65,6 +66,7 @@ struct Ask {
   std::int64_t length_ns = 0;          // predicted device time; 0: not known
   std::int64_t assumed_length_ns = 0;  // used in its place where length_ns is 0
   std::int64_t own_until_ns = 0;       // when the asker's own submits in flight end, as predicted
+  std::int64_t lead_ns = 0;            // from a submit to its start on an idle device
   std::int64_t waiting_since_ns = 0;   // 0: first look
   std::uint64_t served_ns = 0;
   std::uint32_t floor_share_ppm = 0;  // --min-share; 0: none

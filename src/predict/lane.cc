@@ -16,7 +16,12 @@ constexpr std::int64_t kMarginNs = 50'000;       // chosen: at full caution, bes
 constexpr std::uint64_t kHorizon = 1024;         // chosen: submits looked ahead where no wait comes
 constexpr std::uint64_t kChunk = 64;             // of them learned at a time, so that no submit takes long
 constexpr std::uint32_t kChainLeast = 16;        // chosen: shorter chains say little about pauses
+constexpr std::uint32_t kLongestChain = 0x7fff;
 constexpr std::int64_t kLongestPauseNs = 5'000;  // chosen
+constexpr std::int64_t kLongestLeadNs = 50'000;  // chosen: what takes longer is not the launch
+constexpr std::int64_t kLongestOwnLeadNs = 1'000'000;  // chosen: of one place in the period
+constexpr double kArrivalQuantile = 1;
+constexpr double kLeadQuantile = 0.25;           // chosen: what delays a start once in a while is no lead
 constexpr std::uint8_t kDurationsWanted = 3;     // chosen: samples of a position's own duration
 constexpr std::uint8_t kMostAsked = 6;           // chosen: not every sample asked for comes
 constexpr std::int64_t kDurationShare = 4;       // chosen: a further sample counts a quarter
@@ -46,7 +51,7 @@ Forecast LanePredictor::OnSubmit(const Submission& s) {
   if (known != 0 && e.place.position != nullptr) {
     Step& step = *e.place.position;
     const bool own = OwnDuration(*s.kernel, step, known);
-    if (step.durations < (own ? kDurationsWanted : 1) && step.asked < kMostAsked) {
+    if ((step.durations < (own ? kDurationsWanted : 1) || step.lead_ns == 0) && step.asked < kMostAsked) {
       wants_duration_ = true;
       ++step.asked;
     }
@@ -55,9 +60,11 @@ Forecast LanePredictor::OnSubmit(const Submission& s) {
   e.duration = static_cast<std::uint32_t>(std::min<std::int64_t>(known != 0 ? known : kGuessNs, UINT32_MAX));
   unknown_in_flight_ = known == 0 || (unknown_in_flight_ && !waited);
   e.submitted = now;
-  const std::int64_t earliest = std::max(now, s.not_before_ns);
+  const std::int64_t lead = LeadOf(e.place.position);
+  const std::int64_t earliest = std::max(now + lead, s.not_before_ns);
   chain_ = undisturbed_ > earliest ? chain_ + 1 : 0;
-  e.chain = static_cast<std::uint16_t>(std::min<std::uint32_t>(chain_, UINT16_MAX));
+  e.chain = std::min<std::uint32_t>(chain_, kLongestChain) & kLongestChain;
+  e.idle = std::max({disturbed_, s.not_before_ns, s.fill_until_ns}) <= now + lead;
   undisturbed_ = std::max(undisturbed_ + pause_ns_, earliest) + e.duration;
   disturbed_ = std::max({disturbed_ + pause_ns_, earliest, s.fill_until_ns}) + e.duration;
   const std::int64_t fill = s.fill_is_floor ? 0 : s.fill_until_ns;
@@ -93,7 +100,8 @@ Forecast LanePredictor::OnSubmit(const Submission& s) {
   return AfterSubmit(e, s);
 }
 
-void LanePredictor::OnSampled(const Kernel& kernel, std::int64_t submitted, std::int64_t device_ns) {
+void LanePredictor::OnSampled(const Kernel& kernel, std::int64_t submitted, std::int64_t device_ns,
+                              std::int64_t began) {
   if (sequence_ == 0) return;
   // The log ascends by the instant of submit.
   std::uint64_t low = sequence_ >= kLog ? sequence_ - kLog + 1 : 1;
@@ -106,10 +114,12 @@ void LanePredictor::OnSampled(const Kernel& kernel, std::int64_t submitted, std:
       high = middle;
     }
   }
-  if (low < placed_from_) return;
   const Entry& e = entry(low);
+  if (e.submitted != submitted || e.kernel != &kernel) return;
+  if (began > submitted && e.idle != 0) LearnLead(began - submitted, e.place.position);
+  if (low < placed_from_) return;
   Step* step = e.place.position;
-  if (e.submitted != submitted || e.kernel != &kernel || step == nullptr) return;
+  if (step == nullptr) return;
   const std::int64_t usual = kernel.duration_ns.load(std::memory_order_relaxed);
   const std::int64_t old = step->durations == 0 ? device_ns : std::int64_t{step->duration_ns};
   std::int64_t learned = old + (device_ns - old) / kDurationShare;
@@ -118,6 +128,19 @@ void LanePredictor::OnSampled(const Kernel& kernel, std::int64_t submitted, std:
     learned = std::abs(device_ns - usual) < std::abs(old - usual) ? device_ns : old;
   step->duration_ns = static_cast<std::uint32_t>(std::clamp<std::int64_t>(learned, 1, UINT32_MAX));
   if (step->durations < UINT8_MAX) ++step->durations;
+}
+
+void LanePredictor::LearnLead(std::int64_t lead, Step* step) {
+  if (lead > kLongestOwnLeadNs) return;
+  if (step != nullptr) {
+    const std::int64_t old = step->lead_ns;
+    step->lead_ns = static_cast<std::uint32_t>(lead > old ? lead : old + (lead - old) / 4);
+  }
+  if (lead > kLongestLeadNs) return;
+  leads_.Add(lead);
+  if (leads_.count() < Step::kReady) return;
+  lead_ns_ = leads_.Quantile(kLeadQuantile);
+  arrival_ns_ = leads_.Quantile(kArrivalQuantile);
 }
 
 std::int64_t LanePredictor::LengthOf(const Kernel& kernel) const {
@@ -144,6 +167,8 @@ Forecast LanePredictor::AfterSubmit(const Entry& e, const Submission& s) {
   forecast.busy_until_ns = disturbed_;
   forecast.withheld = requests_.withheld();
   forecast.spent = spent_;
+  const std::int64_t own_lead = e.place.position != nullptr ? e.place.position->lead_ns : 0;
+  forecast.arrived_ns = s.now_ns + (own_lead != 0 ? own_lead + own_lead / 4 + 1000 : arrival_ns_);
   if (s.offline) {
     // FIKIT: the mean gap that followed this kernel when it was recorded, on the device, after its mean
     // duration.
@@ -160,13 +185,13 @@ Forecast LanePredictor::AfterSubmit(const Entry& e, const Submission& s) {
     base = std::max(base, Disturbed(entry(sequence_ - step->depth)));
   }
   const std::int64_t margin = Margin(step->gap_ns);
-  forecast.next_submit_ns = base + std::max<std::int64_t>(0, step->gap_ns - margin);
+  forecast.next_submit_ns = base + std::max<std::int64_t>(0, step->gap_ns + LeadOf(book_.Next()) - margin);
   if (step != e.place.position || !SlackUsable(*step)) return forecast;
   std::int64_t latest = Undisturbed(e) + step->slack_ns;
   if (const Step* next = book_.Next();
       step->waits && step->depth == 0 && next != nullptr && next->slack_ready()) {
     // The last submit before a wait for it: what starts behind it cannot delay that wait, only the next one.
-    latest = base + step->gap_ns + next->slack_ns;
+    latest = base + step->gap_ns + LeadOf(next) + next->slack_ns;
   }
   forecast.latest_free_ns = std::max(latest - margin, s.now_ns + 1);
   return forecast;
@@ -207,7 +232,7 @@ Forecast LanePredictor::OnWaitReturn(std::int64_t now, std::uint64_t covered) {
   }
   segment_ = sequence_ + 1;
   ahead_ = 0;
-  ended_ = requests_.OnWaitReturn(now, last_harm_, last_floor_harm_);
+  ended_ = requests_.OnWaitReturn(now, last_harm_, last_floor_harm_, book_.synced() && book_.period() > 1);
   return AfterWait(now);
 }
 
@@ -232,10 +257,10 @@ Forecast LanePredictor::AfterWait(std::int64_t now) {
   if (step == nullptr || !step->waits || step->gap_after_wait.count() < Step::kReady) return forecast;
   forecast.ladder = step->ladder;
   const std::int64_t margin = Margin(step->gap_after_wait_ns);
-  forecast.next_submit_ns = now + std::max<std::int64_t>(0, step->gap_after_wait_ns - margin);
   const Step* next = book_.Next();
+  forecast.next_submit_ns = now + std::max<std::int64_t>(0, step->gap_after_wait_ns + LeadOf(next) - margin);
   if (next != nullptr && step == e.place.position && SlackUsable(*next)) {
-    const std::int64_t slack = step->gap_after_wait_ns + next->slack_ns;
+    const std::int64_t slack = step->gap_after_wait_ns + LeadOf(next) + next->slack_ns;
     forecast.latest_free_ns = now + std::max<std::int64_t>(1, slack - margin);
   }
   return forecast;

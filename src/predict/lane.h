@@ -34,6 +34,7 @@ struct Forecast {
   std::int64_t busy_until_ns = 0;
   std::int64_t next_submit_ns = 0;  // 0: not known, nobody may fill
   std::int64_t latest_free_ns = 0;  // 0: no slack known, only the gap
+  std::int64_t arrived_ns = 0;      // by then the newest submit is in the device's queue
   std::uint8_t ladder = 0;
   bool withheld = false;
   bool spent = false;  // harm has used up what the client allows
@@ -60,7 +61,9 @@ class LanePredictor {
 
   // The device time of a launch submitted at `submitted_ns`. Where durations of one identity differ, the
   // position tells them apart (a matrix product's inner dimension shows in no launch shape).
-  void OnSampled(const Kernel& kernel, std::int64_t submitted_ns, std::int64_t device_ns);
+  // `began_ns`: when it began on the device; 0: not known.
+  void OnSampled(const Kernel& kernel, std::int64_t submitted_ns, std::int64_t device_ns,
+                 std::int64_t began_ns);
   // The submit just made is at a position whose own duration is wanted: sample it.
   bool WantsDuration() const { return wants_duration_; }
   // What a submit of `kernel` would be charged now: its length, or its position's duration where that is
@@ -71,6 +74,9 @@ class LanePredictor {
   // The wait returned; it covered submits up to `covered` (kNothing: none of this lane's).
   static constexpr std::uint64_t kNothing = 0;
   Forecast OnWaitReturn(std::int64_t now_ns, std::uint64_t covered);
+
+  // From a submit to its start on an idle device, learned; the models count from there.
+  std::int64_t lead_ns() const { return lead_ns_; }
 
   // When the device will have done all submits of this lane, as far as is known now.
   std::int64_t busy_until_ns() const { return disturbed_; }
@@ -115,7 +121,8 @@ class LanePredictor {
     StepBook::Place place;
     std::uint32_t duration = 0;  // nanoseconds; 4.29 s at most
     std::uint16_t wait = 0;      // 1 + index of the wait before it in waits_; 0: none
-    std::uint16_t chain = 0;     // submits before it that the device had no pause after, as modelled
+    std::uint16_t chain : 15 = 0;  // submits before it that the device had no pause after, as modelled
+    std::uint16_t idle : 1 = 0;    // the device had nothing at all to do, as modelled
   };
   static_assert(sizeof(Entry) == 64);
   struct Wait {
@@ -139,6 +146,10 @@ class LanePredictor {
   void LearnGaps(std::uint64_t end, std::uint64_t mask, std::uint64_t phase);
   void LearnUnwaited();
   void LearnPause(const Entry& last, std::int64_t now_ns);
+  void LearnLead(std::int64_t lead_ns, Step* step);
+  std::int64_t LeadOf(const Step* step) const {
+    return step != nullptr && step->lead_ns != 0 ? std::int64_t{step->lead_ns} : lead_ns_;
+  }
   // How long nothing was heard between two submits: what a reader of the board sees.
   std::int64_t Silence(const Entry& e, const Entry& next) const;
   void LearnGap(std::uint64_t sequence);
@@ -180,6 +191,9 @@ class LanePredictor {
   std::uint64_t shift_ = 0;         // sum of what both models were put right by
   std::int64_t pause_ns_ = 0;       // what the device takes between two kernels, learned
   std::uint32_t pause_256_ = 0;     // the same times 256
+  std::int64_t lead_ns_ = 0;
+  std::int64_t arrival_ns_ = 0;  // the longest of late
+  Recent leads_;
   std::uint32_t chain_ = 0;
   std::int64_t wait_enter_ = 0;
   std::int64_t last_harm_ = 0;

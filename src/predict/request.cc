@@ -31,12 +31,12 @@ RequestTracker::Ended RequestTracker::OnSubmit(std::int64_t now, std::int64_t re
 }
 
 RequestTracker::Ended RequestTracker::OnWaitReturn(std::int64_t now, std::int64_t harm,
-                                                   std::int64_t floor_harm) {
+                                                   std::int64_t floor_harm, bool in_period) {
   last_return_ = now;
   harm_ += harm;
   floor_harm_ += floor_harm;
   ++waits_;
-  return waits_ >= kMostWaits && !marked_ ? Close(last_return_) : Ended{};
+  return waits_ >= (in_period ? kMostWaitsInPeriod : kMostWaits) && !marked_ ? Close(last_return_) : Ended{};
 }
 
 RequestTracker::Ended RequestTracker::OnMark(bool begins, std::int64_t now) {

@@ -18,6 +18,7 @@ class RequestTracker {
   static constexpr std::int64_t kSilenceNs = 1'000'000;  // chosen
   static constexpr int kSilenceTimes = 4;                // chosen: against the median gap after waits
   static constexpr int kMostWaits = 20;                  // chosen
+  static constexpr int kMostWaitsInPeriod = 4096;        // chosen: the longest period in submits
 
   struct Ended {
     bool valid = false;
@@ -35,7 +36,8 @@ class RequestTracker {
   Ended OnSubmit(std::int64_t now, std::int64_t returned, bool starts_period);
   // A wait returned at `now`, `harm` of it modelled as delay by fills, `floor_harm` by floor fills. Returns
   // the request if it surely ended here.
-  Ended OnWaitReturn(std::int64_t now, std::int64_t harm, std::int64_t floor_harm = 0);
+  // `in_period`: the period is known, and its next beginning will end the request.
+  Ended OnWaitReturn(std::int64_t now, std::int64_t harm, std::int64_t floor_harm = 0, bool in_period = false);
 
   // The program says that its request begins, or ends. An unfinished one ends where the next begins.
   Ended OnMark(bool begins, std::int64_t now);

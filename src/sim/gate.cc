@@ -64,6 +64,7 @@ void World::Publish(ThreadData& t, policy::Doing doing, Ns now, const predict::F
   news.busy_until_ns = forecast.busy_until_ns;
   news.next_submit_ns = forecast.next_submit_ns;
   news.latest_free_ns = forecast.latest_free_ns;
+  news.arrived_ns = std::max(news.arrived_ns, forecast.arrived_ns);
   news.last_activity_ns = now;
   Changed(t.client, now);
 }
@@ -142,6 +143,7 @@ void World::LookLive(ThreadData& t, const Step& step, Ns now) {
   ask.length_ns = Length(t, step);
   ask.assumed_length_ns = policy::AssumedLength(now - t.held_since);
   ask.own_until_ns = c.in_flight_until;
+  ask.lead_ns = t.lane->predictor.lead_ns();
   ask.waiting_since_ns = t.held_since;
   ask.served_ns = c.served;
   BuildView(t.client, now);

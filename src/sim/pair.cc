@@ -148,8 +148,10 @@ Bench::Made Bench::MakeFiller(const Source& filler) const {
   alone->rate = 1e9 / MeanRequest(alone->run.clients[0]);
   spec.clients[0].program = alone->program;
   spec.record_offline = true;
-  const RunResult recorded = Run(spec);
-  alone->offline = std::make_shared<const std::vector<OfflineMeans>>(recorded.clients[0].offline);
+  RunResult recorded = Run(spec);
+  alone->offline =
+      std::make_shared<const std::vector<OfflineMeans>>(std::move(recorded.clients[0].offline));
+  alone->known = std::make_shared<const Durations>(std::move(recorded.clients[0].durations));
   return std::shared_ptr<const Alone>(std::move(alone));
 }
 
@@ -169,6 +171,7 @@ RunSpec Bench::Pair(const Alone& holder, const Alone& filler, Policy policy) con
   ClientSpec& second = spec.clients[1];
   second.program = filler.program;
   second.priority = model::kLowestPriority;
+  second.known = options_.cold ? nullptr : filler.known;
   second.offline = policy == Policy::kFikit ? filler.offline : nullptr;
   second.request_ns = std::isfinite(filler.rate) ? static_cast<Ns>(1e9 / filler.rate) : INT64_MAX / 4;
   second.name = filler.program->name;

@@ -34,6 +34,7 @@ struct PairOptions {
   std::uint32_t threshold = 4;
   Ns in_flight_bound_ns = 200'000;
   Ns margin_ns = 0;
+  bool cold = false;  // fillers do not know their kernels' durations from a run before
 };
 
 // A file that was read, and the programs made of it.
@@ -82,6 +83,7 @@ class Bench {
     double work_per_s = 0;
     double busy = 0;
     std::shared_ptr<const std::vector<OfflineMeans>> offline;
+    std::shared_ptr<const Durations> known;  // of a filler
   };
   base::Result<std::shared_ptr<const Alone>> HolderAlone(const Source& holder);
   base::Result<std::shared_ptr<const Alone>> FillerAlone(const Source& filler);

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/histogram.h"
 #include "model/trace_record.h"
 #include "policy/view.h"
 #include "sim/device.h"
@@ -61,6 +62,9 @@ struct OfflineMeans {
   Ns gap_ns = 0;
 };
 
+// What profiles keep between runs: the durations of each launch's kernel (predict/profile_file.h).
+using Durations = std::vector<base::Histogram>;
+
 struct ClientSpec {
   std::string name;
   ProgramPtr program;
@@ -75,6 +79,7 @@ struct ClientSpec {
   std::uint32_t most_between = UINT32_MAX;                   // kSlice: requests between two of the holder's
   std::uint32_t first_device = 0;                            // where the program's first device is in the run
   std::shared_ptr<const std::vector<OfflineMeans>> offline;  // by launch; for kFikit
+  std::shared_ptr<const Durations> known;                    // by launch, from a run before; null: none
 };
 
 struct RunSpec {
@@ -126,6 +131,7 @@ struct ClientResult {
   ProgramPtr program;
   std::vector<Ns> wait_returns;       // all, where RunSpec::keep_waits is set
   std::vector<OfflineMeans> offline;  // by launch, after a measuring run
+  Durations durations;                // the same
 };
 
 struct RunResult {
