@@ -104,14 +104,14 @@ class Watch:
         length, end = program.take_longest()
         self.longest = max(self.longest, end - max(end - length, program.may_stall_until_ns))
         if length > LIMIT_NS:
-            self._judge(program, end - length, end)
+            self._judge(program, programs, end - length, end)
         if now - max(last, program.may_stall_until_ns) > HANG_NS:
             self.hangs += 1
             self.stalls.append({"program": program.name, "role": program.role, "stall_ms": None, "hang": True,
                                 "policy": self.rights.policy[program.api]})
             program.may_stall_until_ns = now
 
-    def _judge(self, program, begin, end):
+    def _judge(self, program, programs, begin, end):
         begin = max(begin, program.may_stall_until_ns)
         if end - begin <= LIMIT_NS:
             self.by_right += 1
@@ -126,6 +126,8 @@ class Watch:
                             "policy": self.rights.policy[program.api], "off": self.rights.off,
                             "at_s": round(end / 1e9, 3), "stall_ms": round((end - begin) / 1e6, 1),
                             "machine_ms": round(machine / 1e6, 1), "excess_ms": round(excess / 1e6, 1),
+                            "others": [f"{other.name}: {other.role}, {other.priority}" for other in programs
+                                       if other.api == program.api and other is not program],
                             "before": [f"{(at - begin) / 1e6:+.0f} ms: {what}" for at, what in self.events
                                        if begin - 1_500_000_000 < at < end]})
 
