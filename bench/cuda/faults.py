@@ -11,65 +11,39 @@ more than 50 ms, hangs (5 s without a launch), wrong results. Exit status: 0; 1 
 
 import argparse
 import json
-import mmap
 import os
 import random
 import shutil
-import signal
-import struct
 import subprocess
 import sys
 import tempfile
 import time
 
-WINDOW_S, HANG_S, LIMIT_NS = 0.06, 5.0, 50_000_000
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from pulsed import HANG_S, Pulsed  # noqa: E402
+
+WINDOW_S, LIMIT_NS = 0.06, 50_000_000
 
 
-class Victim:
+class Victim(Pulsed):
     """One of the two programs; killed and started anew."""
 
     def __init__(self, role, build, directory, device):
-        self.role, self.pulse_path = role, os.path.join(directory, f"{role}-pulse")
+        self.role = role
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("MORTAR_")}
+        environment.update(MORTAR_DIR=directory, MORTAR_PROFILES="")
         workload = os.path.join(build, "bin", "cuda_workload")
-        self.command = [os.path.join(build, "bin", "mortar"), "run", "--no-check", "--name", role, "--priority",
-                        "0" if role == "holder" else "5", "--sim-device", device, "--", workload, "--role", role,
-                        "--warm-up", "0", "--check", "1", "--pulse-file", self.pulse_path]
-        self.environment = {key: value for key, value in os.environ.items() if not key.startswith("MORTAR_")}
-        self.environment.update(MORTAR_DIR=directory, MORTAR_PROFILES="")
-        self.process = None
+        super().__init__(f"faults: {role}", [
+            os.path.join(build, "bin", "mortar"), "run", "--no-check", "--name", role, "--priority",
+            "0" if role == "holder" else "5", "--sim-device", device, "--", workload, "--role", role, "--warm-up", "0",
+            "--check", "1"], os.path.join(directory, f"{role}-pulse"), environment)
 
-    def start(self):
-        with open(self.pulse_path, "wb") as file:
-            file.write(bytes(8))
-        # mortar becomes the program: the process that is killed is the one that launches.
-        self.process = subprocess.Popen(self.command, env=self.environment, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE)
-        with open(self.pulse_path, "rb") as file:
-            self.map = mmap.mmap(file.fileno(), 8, prot=mmap.PROT_READ)
-        until = time.monotonic() + HANG_S
-        while self.last() == 0:
-            if time.monotonic() > until or self.process.poll() is not None:
-                raise SystemExit(f"faults: {self.role} did not start: {self.process.stderr.read().decode()[-300:]}")
-            time.sleep(0.001)
-
-    def last(self):
-        return struct.unpack("<q", self.map[:8])[0]
-
-    def kill(self):
-        self.process.send_signal(signal.SIGKILL)
-        self.process.communicate()
-
-    def end(self):
+    def ended_well(self):
         """False: it hung, or its results are wrong."""
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            _, said = self.process.communicate(timeout=30)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            return False
-        if self.process.returncode != 0:
-            print(f"faults: {self.role}: {said.decode().strip()[-300:]}", file=sys.stderr)
-        return self.process.returncode == 0
+        well, said = self.end()
+        if not well:
+            print(f"faults: {self.role}: {said[-300:]}", file=sys.stderr)
+        return well
 
 
 def watch(survivor):
@@ -123,7 +97,7 @@ def main():
             victim.start()
             if i % 100 == 99:
                 print(f"faults: {i + 1} of {options.kills}", file=sys.stderr, flush=True)
-        wrong = sum(not one.end() for one in both)
+        wrong = sum(not one.ended_well() for one in both)
     finally:
         for one in both:
             if one.process is not None and one.process.poll() is None:

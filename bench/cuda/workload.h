@@ -32,7 +32,7 @@ struct Options {
   std::string write_device;  // write the description of a simulated device for both roles there, and end
   std::string device_mode = "sliced";
   int switch_us = 20;
-  std::string pulse_file;  // eight bytes, shared: when the program launched last
+  std::string pulse_file;  // see bench/pulse.h
   std::string ready_file;  // made when measuring begins
 };
 

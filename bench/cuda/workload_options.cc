@@ -26,7 +26,9 @@ constexpr char kHelp[] =
   --rate R                    holder: R requests a second, at random                                (one after another)
   --check 1                   kernels count themselves on the simulated device too
   --wait 1                    once ready, begin when a line comes on stdin
-  --pulse-file FILE           eight bytes, shared: when the program launched last (CLOCK_MONOTONIC, ns)
+  --pulse-file FILE           three words of eight bytes, shared: when the program launched last, the longest time
+                              between two launches, and when that ended (CLOCK_MONOTONIC, ns; the second is set
+                              back by whoever reads); of requests and progress only the number is kept then
   --ready-file FILE           made when measuring begins
   --write-device FILE [--device-mode sliced|merged|fifo] [--switch-us N]
                               write the description of a simulated device for both roles, and end   (sliced 20)

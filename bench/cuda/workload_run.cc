@@ -1,6 +1,5 @@
 #include <dlfcn.h>
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -9,6 +8,7 @@
 
 #include "base/clock.h"
 #include "bench/cuda/workload.h"
+#include "bench/pulse.h"
 #include "cuda/api/types.h"
 #include "emulated/clock.h"
 
@@ -66,7 +66,7 @@ class Program {
     const CUresult error = driver_.launch(kernels_[static_cast<std::size_t>(kernel)], 1, 1, 1, 1, 1, 1, 0,
                                           stream_, arguments, nullptr);
     ++launched_;
-    if (pulse_ != nullptr) __atomic_store_n(pulse_, MonotonicNs(), __ATOMIC_RELAXED);
+    pulse_.Beat();
     return error == CUDA_SUCCESS ? Status() : Fail("cuLaunchKernel", error);
   }
   Status Finish() {
@@ -96,7 +96,7 @@ class Program {
   std::vector<CUfunction> kernels_;
   std::vector<CUevent> events_;
   std::int64_t launched_ = 0;
-  std::int64_t* pulse_ = nullptr;
+  bench::Pulse pulse_;
 };
 
 // What each kernel does besides taking time, where the simulated device is to compute it too.
@@ -105,17 +105,7 @@ void CountOnHost(const void* const* arguments, const unsigned*, const unsigned*)
 }
 
 Status Program::OpenPulse() {
-  if (options_.pulse_file.empty()) return {};
-  const int file = open(options_.pulse_file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  void* mapped = MAP_FAILED;
-  if (file >= 0 && ftruncate(file, sizeof *pulse_) == 0)
-    mapped = mmap(nullptr, sizeof *pulse_, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-  if (file >= 0) close(file);
-  if (mapped == MAP_FAILED)
-    return base::Error{base::Code::kSystem,
-                       "cannot share " + options_.pulse_file + "; choose another folder"};
-  pulse_ = static_cast<std::int64_t*>(mapped);
-  return {};
+  return options_.pulse_file.empty() ? Status() : pulse_.Open(options_.pulse_file);
 }
 
 Status Program::Prepare() {
@@ -212,8 +202,10 @@ Status Program::Holder(Measured* measured, int requests, bool at_random) {
     const std::int64_t started_ns = at_random ? comes_ns : MonotonicNs();
     std::int64_t last_wait_ns = 0;
     if (auto status = Request(&last_wait_ns); !status) return status;
-    measured->request_start_ns.push_back(started_ns);
-    measured->latency_ns.push_back(last_wait_ns - started_ns);
+    if (!pulse_.open_here()) {
+      measured->request_start_ns.push_back(started_ns);
+      measured->latency_ns.push_back(last_wait_ns - started_ns);
+    }
     measured->kernels += options_.kernels;
     measured->device_ns += RoundNs();
   }
@@ -228,6 +220,7 @@ Status Program::Iteration(Measured* measured) {
   const auto done = [&](std::size_t kernels) {
     measured->kernels = before + static_cast<std::int64_t>(kernels);
     const std::int64_t now_ns = MonotonicNs();
+    if (pulse_.open_here()) return;
     if (measured->progress.empty() || now_ns - measured->progress.back().first >= kProgressEveryNs)
       measured->progress.emplace_back(now_ns, measured->kernels);
   };

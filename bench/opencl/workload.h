@@ -34,6 +34,7 @@ struct Options {
   int warm_up = 20;         // kernels before anything is measured
   std::string write_table;  // write the duration table for both roles there, and do nothing else
   std::string ready_file;   // made when measuring begins
+  std::string pulse_file;   // see bench/pulse.h
 };
 
 // Errors: kInvalid, naming the option. kExists: help was asked for.

@@ -21,6 +21,9 @@ constexpr char kHelp[] =
   --requests N --seconds S    when to end; SIGTERM also ends it                                     (no end)
   --warm-up N                 kernels before measuring                                              (20)
   --ready-file FILE           made when measuring begins
+  --pulse-file FILE           three words of eight bytes, shared: when the program launched last, the longest time
+                              between two launches, and when that ended (CLOCK_MONOTONIC, ns; the second is set
+                              back by whoever reads); of requests and progress only the number is kept then
   --write-table FILE [--jitter PERCENT] [--seed N]    write the duration table of both roles, and end
 
 Example: workload --write-table t.txt && MORTAR_EMULATED=t.txt OPENCL_LAYERS=libmortar-emulated.so \
@@ -81,6 +84,8 @@ bool ReadOption(std::string_view name, std::string_view value, Options* options)
     options->write_table = value;
   } else if (name == "--ready-file") {
     options->ready_file = value;
+  } else if (name == "--pulse-file") {
+    options->pulse_file = value;
   } else if (name == "--seed") {
     const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), options->seed);
     return error == std::errc() && end == value.data() + value.size();

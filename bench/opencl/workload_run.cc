@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "bench/opencl/workload.h"
+#include "bench/pulse.h"
 #include "emulated/clock.h"
 
 namespace mortar::workload {
@@ -42,6 +43,7 @@ class Program {
   Program(const Program&) = delete;
 
   Status Prepare();
+  Status OpenPulse() { return options_.pulse_file.empty() ? Status() : pulse_.Open(options_.pulse_file); }
   Status Holder(Measured* measured);
   Status Filler(Measured* measured);
   // Every kernel adds 1 to each number of the buffer.
@@ -54,6 +56,7 @@ class Program {
         clEnqueueNDRangeKernel(queue_, kernel_, 1, nullptr, &kItems, nullptr, 0, nullptr, event);
     if (error != CL_SUCCESS) return Fail("clEnqueueNDRangeKernel", error);
     ++launched_;
+    pulse_.Beat();
     return {};
   }
   Status Finish() {
@@ -77,6 +80,7 @@ class Program {
   cl_program program_ = nullptr;
   cl_kernel kernel_ = nullptr;
   std::deque<cl_event> pending_;
+  bench::Pulse pulse_;
   std::int64_t launched_ = 0;
 };
 
@@ -148,8 +152,10 @@ Status Program::Holder(Measured* measured) {
     const std::int64_t started_ns = MonotonicNs();
     std::int64_t last_wait_ns = 0;
     if (auto status = Request(&last_wait_ns); !status) return status;
-    measured->request_start_ns.push_back(started_ns);
-    measured->latency_ns.push_back(last_wait_ns - started_ns);
+    if (!pulse_.open_here()) {
+      measured->request_start_ns.push_back(started_ns);
+      measured->latency_ns.push_back(last_wait_ns - started_ns);
+    }
     measured->kernels += options_.kernels;
     ThinkAfter(request, started_ns, MonotonicNs());
   }
@@ -172,6 +178,7 @@ Status Program::Filler(Measured* measured) {
     clReleaseEvent(pending_.front());
     pending_.pop_front();
     ++measured->kernels;
+    if (pulse_.open_here()) continue;
     const std::int64_t now_ns = MonotonicNs();
     if (measured->progress.empty() || now_ns - measured->progress.back().first >= kProgressEveryNs) {
       measured->progress.emplace_back(now_ns, measured->kernels);
@@ -198,6 +205,7 @@ base::Result<Measured> Run(const Options& options) {
   std::signal(SIGTERM, Stop);
   Program program(options);
   if (auto status = program.Prepare(); !status) return status.error();
+  if (auto status = program.OpenPulse(); !status) return status.error();
   if (auto status = program.WarmUp(); !status) return status.error();
   if (!options.ready_file.empty())
     close(open(options.ready_file.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));

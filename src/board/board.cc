@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "board/internal.h"
+#include "board/wake.h"
 
 namespace mortar::board {
 namespace {
@@ -41,6 +42,15 @@ long Futex(Atomic<std::uint32_t>* word, int operation, std::uint32_t value, cons
   return syscall(SYS_futex, word, operation, value, timeout, nullptr,
                  0);  // never FUTEX_PRIVATE_FLAG: across processes
 }
+
+// The kernel's side of sleeping. A wait's result is its error number, 0 for none.
+struct KernelFutex {
+  void Wake(Atomic<std::uint32_t>& word) const { Futex(&word, FUTEX_WAKE, INT_MAX, nullptr); }
+  int Wait(Atomic<std::uint32_t>& word, std::uint32_t seen) const {
+    return Futex(&word, FUTEX_WAIT, seen, timeout) == 0 ? 0 : errno;
+  }
+  const timespec* timeout = nullptr;
+};
 
 timespec ToTimespec(std::int64_t ns) { return {ns / 1'000'000'000, static_cast<long>(ns % 1'000'000'000)}; }
 
@@ -80,19 +90,12 @@ base::Result<Board> Board::OpenFile(const std::string& path) {
   return board;
 }
 
-void Board::Bump() {
-  header().version.fetch_add(1);
-  // Pairs with the order in WaitForChange: a sleeper counts itself first and lets the kernel compare second.
-  if (header().sleepers.load() != 0) Futex(&header().version, FUTEX_WAKE, INT_MAX, nullptr);
-}
+void Board::Bump() { MoveAndWake(header().version, header().sleepers, KernelFutex{}); }
 
 void Board::WaitForChange(std::uint32_t seen, std::int64_t for_ns) {
   if (for_ns <= 0) return;
   const timespec timeout = ToTimespec(std::min(for_ns, kLongestSleepNs));
-  header().sleepers.fetch_add(1);
-  const long result = Futex(&header().version, FUTEX_WAIT, seen, &timeout);
-  const int error = result == 0 ? 0 : errno;
-  header().sleepers.fetch_sub(1);
+  const int error = SleepUnlessMoved(header().version, header().sleepers, seen, KernelFutex{&timeout});
   // A futex that cannot be waited on (the page is gone) must not turn the caller's loop into a busy one.
   if (error == EFAULT || error == ENOSYS || error == EINVAL || error == EPERM) nanosleep(&timeout, nullptr);
 }

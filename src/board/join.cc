@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "board/board.h"
+#include "board/slot_states.h"
 #include "board/view.h"
 
 namespace mortar::board {
@@ -19,8 +20,6 @@ constexpr std::uint32_t kLargestSlowdownPpm = 10'000'000;  // chosen: 1000 %
 constexpr std::uint32_t kLargestWeightPermille = 1'000'000;
 constexpr std::uint32_t kWholePpm = 1'000'000;
 
-std::uint64_t BitOf(int index) { return std::uint64_t{1} << index; }
-
 // Everything but generation and state. Word by word: others may be reading.
 void ZeroFields(Slot& slot) {
   using Word __attribute__((may_alias)) = std::uint64_t;
@@ -28,18 +27,6 @@ void ZeroFields(Slot& slot) {
   auto* words = reinterpret_cast<Word*>(&slot);
   for (std::size_t i = 1; i < sizeof(Slot) / sizeof(Word); ++i)
     __atomic_store_n(words + i, 0, __ATOMIC_RELAXED);
-}
-
-// REQUIRES: the slot's lock is held by the caller.
-void ClearSlot(Header& header, Slot& slot, int index) {
-  header.active.fetch_and(~BitOf(index));
-  slot.state.store(kFree);
-  const std::uint32_t generation = slot.generation.load();
-  slot.generation.store((generation | 1) + 1);
-}
-
-bool InUse(const Header& header, const Slot& slot, int index) {
-  return slot.state.load() != kFree || (header.active.load() & BitOf(index)) != 0;
 }
 
 std::string DefaultName() {
@@ -107,14 +94,10 @@ base::Result<SlotRef> Board::Join(const JoinRequest& request) {
     if (!holder.ok()) return holder.error();
     // From here on nobody else writes to this slot. A dead owner's remains are overwritten.
     Slot& mine = slot(i);
-    if (InUse(header(), mine, i)) ClearSlot(header(), mine, i);
-    mine.state.store(kJoining);
-    const std::uint32_t generation = (mine.generation.load() + 1) | 1;
-    mine.generation.store(generation);
-    ZeroFields(mine);
-    FillSlot(mine, request, name, NowNs());
-    mine.state.store(kActive);
-    header().active.fetch_or(BitOf(i));
+    const std::uint32_t generation = TakeSlot<base::MachineMemory>(header(), mine, i, [&] {
+      ZeroFields(mine);
+      FillSlot(mine, request, name, NowNs());
+    });
     file->Unlock(kJoinByte);
     lock_ = std::move(*holder);
     joined_ = {i, generation};
@@ -138,8 +121,7 @@ void Board::Leave(SlotRef ref) {
 
 bool Board::IsCurrent(SlotRef ref) const {
   if (ref.index < 0 || ref.index >= kSlots) return false;
-  const Slot& named = slot(ref.index);
-  return named.generation.load() == ref.generation && named.state.load() == kActive;
+  return board::IsCurrent(slot(ref.index), ref.generation);
 }
 
 std::uint64_t Board::SumOfFloors(int but_slot) const {
@@ -162,14 +144,7 @@ int Board::ClearStale() {
   auto file = LockFile::Open(path_, device_, inode_);
   if (!file.ok()) return 0;
   int cleared = 0;
-  for (int i = 0; i < kSlots; ++i) {
-    if (!InUse(header(), slot(i), i) || !file->TryLock(i)) continue;
-    if (InUse(header(), slot(i), i)) {
-      ClearSlot(header(), slot(i), i);
-      ++cleared;
-    }
-    file->Unlock(i);
-  }
+  for (int i = 0; i < kSlots; ++i) cleared += ClearIfStale(header(), slot(i), i, *file) ? 1 : 0;
   if (cleared > 0) Bump();
   return cleared;
 }

@@ -22,6 +22,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/memory.h"
+
 namespace mortar::board {
 
 inline constexpr std::uint64_t kMagic = 0x31445242'5452414dULL;  // "MARTBRD1"
@@ -34,7 +36,7 @@ inline constexpr std::int64_t kFirstRungNs = 16'384;         // rung r: gaps tha
 inline constexpr std::int64_t kFarAheadNs = 10'000'000'000;  // design: further ahead counts as absent
 
 template <typename T>
-using Atomic = std::atomic<T>;
+using Atomic = base::MachineMemory::Atomic<T>;
 static_assert(Atomic<std::uint64_t>::is_always_lock_free && Atomic<std::uint32_t>::is_always_lock_free);
 
 enum SlotState : std::uint32_t { kFree = 0, kJoining = 1, kActive = 2 };
@@ -54,8 +56,12 @@ inline constexpr std::uint32_t kLaneLadderShift = 8;  // bits 8…15: which ladd
 // One cache line, written by one thread of the owner (the last lane: by any of its further threads, under a
 // lock of the process), read by all. Writers make `sequence` odd, store, make it even; readers retry a few
 // times and then take the lane as absent, so a writer that died half-way costs nothing (it expires by
-// last_activity_ns).
-struct alignas(64) Lane {
+// last_activity_ns): sequence_lock.h. `Memory` is the machine's but in tests of the protocol.
+template <typename Memory>
+struct alignas(64) BasicLane {
+  template <typename T>
+  using Atomic = typename Memory::template Atomic<T>;
+
   Atomic<std::uint32_t> sequence;
   Atomic<std::uint32_t> flags;          // LaneState | kLaneWithheld | kLaneSpent | ladder << kLaneLadderShift
   Atomic<std::int64_t> busy_until_ns;   // device has work of this lane until then (predicted)
@@ -67,6 +73,7 @@ struct alignas(64) Lane {
   Atomic<std::int64_t> pending_since_ns;   // kLaneGated
   Atomic<std::int64_t> wake_at_ns;         // kLaneGated: when its thread looks again
 };
+using Lane = BasicLane<base::MachineMemory>;
 static_assert(sizeof(Lane) == 64);
 
 // Among the gaps of one class that lasted kFirstRungNs << r, the whole length expected, in microseconds; 0:

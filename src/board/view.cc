@@ -2,6 +2,9 @@
 
 #include <bit>
 
+#include "board/sequence_lock.h"
+#include "board/slot_states.h"
+
 namespace mortar::board {
 namespace {
 
@@ -111,13 +114,11 @@ Settings ReadSettings(const Header& header) {
 }
 
 std::optional<LaneView> ReadLane(const Lane& lane, std::int64_t now_ns) {
-  for (int attempt = 0; attempt < 4; ++attempt) {
-    // Acquire pairs with the writer's release store of the even number; the fence keeps the payload before
-    // the second look.
-    const std::uint32_t before = lane.sequence.load(std::memory_order_acquire);
-    if ((before & 1) != 0) continue;
-    LaneView view;
-    const std::uint32_t flags = lane.flags.load(std::memory_order_relaxed);
+  constexpr int kTries = 4;
+  constexpr auto kRelaxed = std::memory_order_relaxed;
+  LaneView view;
+  const bool whole = SequenceRead<base::MachineMemory>(lane.sequence, kTries, [&] {
+    const std::uint32_t flags = lane.flags.load(kRelaxed);
     view.state = flags & kLaneStateMask;
     view.withheld = (flags & kLaneWithheld) != 0;
     view.ladder = static_cast<int>((flags >> kLaneLadderShift) % kLadders);
@@ -128,18 +129,13 @@ std::optional<LaneView> ReadLane(const Lane& lane, std::int64_t now_ns) {
     view.pending_length_ns = Length(lane.pending_length_ns);
     view.pending_since_ns = Instant(lane.pending_since_ns, now_ns);
     view.wake_at_ns = Instant(lane.wake_at_ns, now_ns);
-    std::atomic_thread_fence(std::memory_order_acquire);
-    if (lane.sequence.load(std::memory_order_relaxed) == before) return view;
-  }
-  return std::nullopt;
+  });
+  return whole ? std::optional(view) : std::nullopt;
 }
 
-std::optional<ClientView> ReadClient(const Board& board, int index) {
-  const Slot& slot = board.slot(index);
-  ClientView view;
-  view.ref = {index, slot.generation.load()};
-  if (slot.state.load() != kActive) return std::nullopt;
-  const std::int64_t now_ns = board.NowNs();
+namespace {
+
+void ReadFields(const Slot& slot, std::int64_t now_ns, ClientView& view) {
   view.pid = std::max(slot.pid.load(), 0);
   view.name = ReadText(slot.name);
   view.priority = std::min<std::uint32_t>(slot.priority.load(), model::kLowestPriority);
@@ -157,8 +153,18 @@ std::optional<ClientView> ReadClient(const Board& board, int index) {
   for (; lanes != 0; lanes &= lanes - 1) {
     if (const auto lane = ReadLane(slot.lanes[std::countr_zero(lanes)], now_ns)) view.lanes.push_back(*lane);
   }
-  if (!board.IsCurrent(view.ref)) return std::nullopt;
-  return view;
+}
+
+}  // namespace
+
+std::optional<ClientView> ReadClient(const Board& board, int index) {
+  const Slot& slot = board.slot(index);
+  const std::int64_t now_ns = board.NowNs();
+  ClientView view;
+  view.ref.index = index;
+  const bool whole =
+      ReadSlot<base::MachineMemory>(slot, &view.ref.generation, [&] { ReadFields(slot, now_ns, view); });
+  return whole ? std::optional(std::move(view)) : std::nullopt;
 }
 
 std::vector<ClientView> ReadClients(const Board& board) {

@@ -18,8 +18,6 @@ namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
 constexpr std::uint32_t kWholePpm = 1'000'000;
-constexpr int kAnnounceTries = 3;
-constexpr std::int64_t kClaimDriftNs = 2'000;  // chosen: a claim that much too early is not worth moving
 
 inline void Pause() {
 #if defined(__x86_64__)
@@ -54,42 +52,6 @@ void BoardHost::Sleep(std::uint32_t version, std::int64_t until_ns) {
     return;
   }
   Pause();
-}
-
-bool Gate::Claim(std::uint64_t seen, std::int64_t until_ns, bool floor, std::uint64_t* claimed) {
-  const board::FillWord before = board::UnpackFill(seen);
-  until_ns = std::min(until_ns, view_.now_ns + policy::kStandstillNs);  // further ahead it would not count
-  *claimed = board::PackFill({slot_, before.sequence + 1, until_ns, floor});
-  return board_.header().fill_until.compare_exchange_strong(seen, *claimed);
-}
-
-void Gate::GiveUp(std::uint64_t claimed, std::uint64_t previous) {
-  board_.header().fill_until.compare_exchange_strong(claimed, previous);
-}
-
-bool Gate::Move(std::uint64_t claimed, std::int64_t until_ns, bool floor) {
-  board::FillWord word = board::UnpackFill(claimed);
-  if (until_ns <= word.until_ns + kClaimDriftNs && floor == word.floor) return true;
-  word.until_ns = std::min(until_ns, view_.now_ns + policy::kStandstillNs);
-  word.floor = floor;
-  return board_.header().fill_until.compare_exchange_strong(claimed, board::PackFill(word));
-}
-
-void Gate::DrawBack(std::int64_t until_ns) {
-  std::uint64_t seen = board_.header().fill_until.load(std::memory_order_acquire);
-  board::FillWord claim = board::UnpackFill(seen);
-  if (claim.slot != slot_ || claim.until_ns <= until_ns) return;
-  claim.until_ns = until_ns;
-  board_.header().fill_until.compare_exchange_strong(seen, board::PackFill(claim));
-}
-
-void Gate::Announce(std::int64_t until_ns) {
-  for (int i = 0; i < kAnnounceTries; ++i) {
-    const std::uint64_t seen = board_.header().fill_until.load(std::memory_order_acquire);
-    const std::int64_t standing = policy::CheckedClaim(board::UnpackFill(seen).until_ns, host_.NowNs());
-    std::uint64_t claimed = 0;
-    if (standing >= until_ns || Claim(seen, until_ns, /*floor=*/false, &claimed)) return;
-  }
 }
 
 policy::Ask Gate::Compose(const Shared& shared, std::int64_t length_ns, std::int64_t since,
@@ -150,29 +112,21 @@ Admission Gate::Admit(Watch* watch, LaneWriter* lane, std::int64_t length_ns, Sh
     }
     policy::Verdict verdict = policy::Decide(view_, ask);
 
+    const auto clock = [this] { return host_.NowNs(); };
     if (verdict.action == policy::Action::kFill) {
-      std::uint64_t claimed = 0;
-      if (!Claim(fill_word, verdict.until_ns, verdict.reason == policy::Reason::kFloor, &claimed)) {
-        ++admission.claims_lost;
+      const Tried tried = claims_.TryFill(fill_word, &verdict, &now, clock, [&](std::int64_t later) {
+        view_.now_ns = later;
+        return policy::Decide(view_, ask);
+      });
+      admission.fill = tried == Tried::kFilled;
+      admission.floor = admission.fill && verdict.reason == policy::Reason::kFloor;
+      if (!admission.fill) ++admission.claims_lost;
+      if (tried == Tried::kLost) {
         now = host_.NowNs();
         continue;
-      }
-      // The claim may have taken long (another core, an interrupt): is it still in time?
-      view_.now_ns = now = host_.NowNs();
-      verdict = policy::Decide(view_, ask);
-      if (verdict.action == policy::Action::kWait) {
-        GiveUp(claimed, fill_word);
-        ++admission.claims_lost;
-      } else if (!Move(claimed, verdict.until_ns, verdict.reason == policy::Reason::kFloor)) {
-        ++admission.claims_lost;
-        now = host_.NowNs();
-        continue;
-      } else {
-        admission.fill = true;
-        admission.floor = verdict.reason == policy::Reason::kFloor;
       }
     } else if (verdict.action == policy::Action::kGo && watch->others != 0) {
-      Announce(verdict.until_ns);
+      claims_.Announce(verdict.until_ns, now, clock);
     }
     if (verdict.action != policy::Action::kWait) {
       admission.at_ns = now;

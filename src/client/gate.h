@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "board/board.h"
+#include "client/claims.h"
 #include "client/lane_writer.h"
 #include "client/snapshot.h"
 #include "policy/floor.h"
@@ -39,7 +40,8 @@ class Gate {
     virtual void Sleep(std::uint32_t version, std::int64_t until_ns) = 0;
   };
 
-  Gate(const board::Board& board, Host& host, int slot) : board_(board), host_(host), slot_(slot) {}
+  Gate(const board::Board& board, Host& host, int slot)
+      : board_(board), host_(host), slot_(slot), claims_(board.header().fill_until, slot) {}
 
   // Shared by the threads of a client; read and advanced by Admit.
   struct Shared {
@@ -55,17 +57,9 @@ class Gate {
   // A wait told that the client's work in flight ends at `until_ns`: if the standing claim is its own and
   // lies further ahead, it is drawn back to then. Without this, predictions that are too long add up from
   // claim to claim.
-  void DrawBack(std::int64_t until_ns);
+  void DrawBack(std::int64_t until_ns) { claims_.DrawBack(until_ns); }
 
  private:
-  // False: the claim was lost to another client.
-  bool Claim(std::uint64_t seen, std::int64_t until_ns, bool floor, std::uint64_t* claimed);
-  void GiveUp(std::uint64_t claimed, std::uint64_t previous);
-  // Admitted later than claimed, and so ending later: others must see that. False: somebody claimed behind
-  // it, on the old word.
-  bool Move(std::uint64_t claimed, std::int64_t until_ns, bool floor);
-  // Nobody above is active: others learn all the same until when the device has work of ours.
-  void Announce(std::int64_t until_ns);
   policy::Ask Compose(const Shared& shared, std::int64_t length_ns, std::int64_t since_ns,
                       std::int64_t now_ns) const;
   void Arrive(std::int64_t now_ns, Shared* shared);
@@ -74,6 +68,7 @@ class Gate {
   const board::Board& board_;
   Host& host_;
   int slot_;
+  Claims<board::Atomic<std::uint64_t>> claims_;
   policy::View view_;  // scratch: large, and set up once
   policy::RoomSeen room_;
 };

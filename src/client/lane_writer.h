@@ -5,19 +5,22 @@
 #include <cstdint>
 
 #include "board/layout.h"
+#include "board/sequence_lock.h"
 #include "predict/lane.h"
 
 namespace mortar::client {
 
-class LaneWriter {
+template <typename Memory>
+class BasicLaneWriter {
  public:
-  explicit LaneWriter(board::Lane* lane) : lane_(lane), sequence_(lane->sequence.load(kRelaxed) & ~1U) {}
+  explicit BasicLaneWriter(board::BasicLane<Memory>* lane)
+      : lane_(lane), sequence_(lane->sequence.load(kRelaxed) & ~1U) {}
 
   void Publish(board::LaneState state, std::int64_t now_ns, const predict::Forecast& forecast) {
     flags_ = state | (forecast.withheld ? board::kLaneWithheld : 0U) |
              (forecast.spent ? board::kLaneSpent : 0U) |
              (std::uint32_t{forecast.ladder} << board::kLaneLadderShift);
-    const Guard guard(this);
+    const Guard guard(&lane_->sequence, &sequence_);
     lane_->flags.store(flags_, kRelaxed);
     lane_->busy_until_ns.store(forecast.busy_until_ns, kRelaxed);
     lane_->next_submit_ns.store(forecast.next_submit_ns, kRelaxed);
@@ -27,14 +30,14 @@ class LaneWriter {
 
   // The thread enters a wait: predictions stand.
   void PublishWaiting(std::int64_t now_ns) {
-    const Guard guard(this);
+    const Guard guard(&lane_->sequence, &sequence_);
     lane_->flags.store((flags_ & ~board::kLaneStateMask) | board::kLaneWaiting, kRelaxed);
     lane_->last_activity_ns.store(now_ns, kRelaxed);
   }
 
   // The thread is held: what it waits with, and when it looks again.
   void PublishPending(std::int64_t length_ns, std::int64_t since_ns, std::int64_t wake_at_ns) {
-    const Guard guard(this);
+    const Guard guard(&lane_->sequence, &sequence_);
     lane_->flags.store((flags_ & ~board::kLaneStateMask) | board::kLaneGated, kRelaxed);
     lane_->pending_length_ns.store(length_ns, kRelaxed);
     lane_->pending_since_ns.store(since_ns, kRelaxed);
@@ -42,7 +45,7 @@ class LaneWriter {
   }
 
   void Clear() {
-    const Guard guard(this);
+    const Guard guard(&lane_->sequence, &sequence_);
     lane_->flags.store(board::kLaneUnused, kRelaxed);
     for (auto* field : {&lane_->busy_until_ns, &lane_->next_submit_ns, &lane_->latest_free_ns,
                         &lane_->last_activity_ns, &lane_->pending_length_ns, &lane_->wake_at_ns}) {
@@ -53,25 +56,13 @@ class LaneWriter {
  private:
   static constexpr auto kRelaxed = std::memory_order_relaxed;
 
-  // Odd while writing. The release fence keeps the payload behind the odd store, the release store in front
-  // of the even one; both pair with CopyLane (client/snapshot.cc).
-  class Guard {
-   public:
-    explicit Guard(LaneWriter* writer) : writer_(writer) {
-      writer_->lane_->sequence.store(++writer_->sequence_, kRelaxed);
-      std::atomic_thread_fence(std::memory_order_release);
-    }
-    ~Guard() { writer_->lane_->sequence.store(++writer_->sequence_, std::memory_order_release); }
-    Guard(const Guard&) = delete;
-    Guard& operator=(const Guard&) = delete;
+  using Guard = board::SequenceWrite<Memory>;
 
-   private:
-    LaneWriter* writer_;
-  };
-
-  board::Lane* lane_;
+  board::BasicLane<Memory>* lane_;
   std::uint32_t sequence_;  // even between writes
   std::uint32_t flags_ = 0;
 };
+
+using LaneWriter = BasicLaneWriter<base::MachineMemory>;
 
 }  // namespace mortar::client

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "board/view.h"
+#include "client/lane_reader.h"
 #include "client/profile_store.h"
 
 namespace mortar::client {

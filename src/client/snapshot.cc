@@ -5,29 +5,12 @@
 
 #include "board/fill_word.h"
 #include "board/view.h"
+#include "client/lane_reader.h"
 
 namespace mortar::client {
 namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
-
-// Seqlock read. Pairs with the release stores in LaneWriter (client/lane_writer.h).
-bool CopyLane(const board::Lane& lane, std::int64_t now, std::uint32_t* flags, policy::LaneNews* copy) {
-  for (int i = 0; i < 3; ++i) {
-    const std::uint32_t before = lane.sequence.load(std::memory_order_acquire);
-    if ((before & 1) != 0) continue;
-    *flags = lane.flags.load(kRelaxed);
-    copy->busy_until_ns = CheckedInstant(lane.busy_until_ns.load(kRelaxed), now);
-    copy->next_submit_ns = CheckedInstant(lane.next_submit_ns.load(kRelaxed), now);
-    copy->latest_free_ns = CheckedInstant(lane.latest_free_ns.load(kRelaxed), now);
-    copy->last_activity_ns = CheckedInstant(lane.last_activity_ns.load(kRelaxed), now);
-    copy->pending_length_ns = lane.pending_length_ns.load(kRelaxed);
-    copy->wake_at_ns = CheckedInstant(lane.wake_at_ns.load(kRelaxed), now);
-    std::atomic_thread_fence(std::memory_order_acquire);
-    if (lane.sequence.load(kRelaxed) == before) return true;
-  }
-  return false;
-}
 
 // The whole gap, foretold again for a lane whose gap outlived its prediction; 0: no such experience.
 std::int64_t Foretold(const board::Slot& slot, const policy::LaneNews& lane, std::int64_t now) {

@@ -23,9 +23,4 @@ Watch ReadWatch(const board::Board& board, int own, int priority);
 void TakeSnapshot(const board::Board& board, const Watch& watch, int own, int priority, std::int64_t now_ns,
                   policy::View* view, std::uint64_t* fill_word);
 
-// An instant from the board: 0 where absent or more than board::kFarAheadNs ahead.
-inline std::int64_t CheckedInstant(std::int64_t ns, std::int64_t now_ns) {
-  return ns > 0 && ns < now_ns + board::kFarAheadNs ? ns : 0;
-}
-
 }  // namespace mortar::client
