@@ -1,8 +1,9 @@
 """Measures floors (--min-share, --floor-first) and weights on the emulated device; see limits.sh.
 
-Floors: the holder runs requests of 20 kernels of 185 us, each followed by a gap of 500 us, back to back, and waits for
-each kernel (blocking) or once a request (async). The filler's kernels of 10 ms fit into no gap and no slack. Each row
-is one run of the holder together with the filler, against one run of the holder alone in the same call.
+Floors: the holder runs requests of kernels of 185 us, back to back: 20 of them, each waited for and followed by a gap of
+500 us (blocking), or 60 of them, 20 us apart, and one wait (async; its device is never idle for long). The filler's
+kernels of 10 ms fit into no gap and no slack. Each row is one run of the holder together with the filler, against one
+run of the holder alone in the same call.
 
 Weights: clients of one priority with kernels of 200 us, four ahead, share the device alone for --seconds; the first
 and last second are left out. `set` in the second row: the weights are changed by mortar set before the measurement.
@@ -23,7 +24,9 @@ import time
 
 from emulated_runs import Runner, RunError
 
-REQUEST = ["--kernels", "20", "--kernel-us", "185", "--gap-us", "500"]
+HOLDERS = {"blocking": ["--kernels", "20", "--kernel-us", "185", "--gap-us", "500"],
+           "async": ["--kernels", "60", "--kernel-us", "185", "--gap-us", "20"]}
+REQUEST_S = {"blocking": 0.0137, "async": 0.0123}
 FILLER_US = 10_000
 WARM_UP = 20  # requests that the figures leave out
 FLOORS = [(None, False), ("5%", False), ("5%", True), ("10%", False), ("10%", True)]
@@ -125,8 +128,8 @@ def percent(value):
 
 def floor_rows(runner, options):
     for mode in options.mode:
-        scenario = {"name": mode, "holder": REQUEST + ["--mode", mode], "filler_us": FILLER_US, "jitter": 0,
-                    "request_s": 0.0137}
+        scenario = {"name": mode, "holder": HOLDERS[mode] + ["--mode", mode], "filler_us": FILLER_US, "jitter": 0,
+                    "request_s": REQUEST_S[mode]}
         runner.write_table(scenario, 1)
         alone = runner.holder_alone(scenario, options.requests)["latency_ns"][WARM_UP:]
         for limit in options.max_slowdown:

@@ -106,10 +106,12 @@ int UseMemory(const char* path) {
   std::printf("managed: %d\n", Find<CUresult(CUdeviceptr*, std::size_t, unsigned)>("cuMemAllocManaged")(
                                    &managed, 16 * kMiB, 1));
   std::printf("beyond: %d\n", allocate(&two, 9 * kMiB));
-  std::printf("free: %d, twice: %d\n", free(one), free(one));
-  std::printf("stream-ordered: %d, beyond: %d\n", allocate_async(&one, 40 * kMiB, nullptr),
-              allocate_async(&two, 9 * kMiB, nullptr));
-  std::printf("given back: %d %d\n", free_async(one, nullptr), wait());
+  std::printf("free: %d\n", free(one));
+  std::printf("twice: %d\n", free(one));
+  std::printf("stream-ordered: %d\n", allocate_async(&one, 40 * kMiB, nullptr));
+  std::printf("beyond: %d\n", allocate_async(&two, 9 * kMiB, nullptr));
+  std::printf("given back: %d\n", free_async(one, nullptr));
+  std::printf("wait: %d\n", wait());
   tell();
   std::printf("again: %d\n", allocate(&one, 48 * kMiB));
   // The context takes the rest along.
