@@ -260,6 +260,7 @@ TEST_F(ControlTest, BadInput) {
   ExpectError({"set", "serve", "--min-share", "101%"}, 2, "--min-share");
   ExpectError({"set", "serve", "--memory", "lots"}, 2, "--memory");
   ExpectError({"set", "--floor-first"}, 2, "name of a client");
+  ExpectError({"set", "serve", "--floor-first", "--no-floor-first"}, 2, "--no-floor-first");
   ExpectError({"set", "--policy", "frob"}, 2, "fikit");
   ExpectError({"set", "--mode", "frob"}, 2, "merged");
   ExpectError({"set", "--bound", "200"}, 2, "--bound");

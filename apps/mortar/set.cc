@@ -208,12 +208,14 @@ void AddSet(CLI::App& app, Invocation& invocation) {
       ->add_option("--min-share", options->min_share,
                    "A floor under its share of device time, as 10%, or none")
       ->type_name("PERCENT");
+  auto* first = command->add_flag_callback(
+      "--floor-first", [options] { options->floor_first = true; },
+      "The floor is kept even where that slows others more than they allow");
   command
-      ->add_flag_function(
-          "--floor-first,!--no-floor-first",
-          [options](std::int64_t count) { options->floor_first = count > 0; },
-          "The floor is kept even where that slows others more than they allow")
-      ->take_last();
+      ->add_flag_callback(
+          "--no-floor-first", [options] { options->floor_first = false; },
+          "What others allow comes first again")
+      ->excludes(first);
   command->add_option("--memory", options->memory, "Device memory that it may hold, as 4GiB, or none")
       ->type_name("SIZE");
   command->add_option("--policy", options->policy, "share, exclusive, priority, fikit or fill")
