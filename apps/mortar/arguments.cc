@@ -70,6 +70,46 @@ base::Result<std::uint32_t> ParseWeight(std::string_view text) {
   return static_cast<std::uint32_t>(permille);
 }
 
+base::Result<std::uint32_t> ParseShare(std::string_view text) {
+  const auto quantity = ReadQuantity(text);
+  if (!quantity || quantity->unit != "%") {
+    return Invalid(text, "is not a share of the device; write it with the sign, as 10%");
+  }
+  const long long ppm = std::llround(std::min(quantity->value, 1e6) * 10'000);
+  if (ppm > 1'000'000) return Invalid(text, "is more than the whole device; write at most 100%");
+  if (ppm < 1) return Invalid(text, "is no share; leave it out, or write more than 0%");
+  return static_cast<std::uint32_t>(ppm);
+}
+
+base::Result<std::uint64_t> ParseBytes(std::string_view text) {
+  struct Unit {
+    std::string_view name;
+    double bytes;
+  };
+  constexpr Unit kUnits[] = {{"B", 1},    {"KiB", 0x1p10}, {"MiB", 0x1p20}, {"GiB", 0x1p30}, {"TiB", 0x1p40},
+                             {"KB", 1e3}, {"kB", 1e3},     {"MB", 1e6},     {"GB", 1e9},     {"TB", 1e12}};
+  const auto quantity = ReadQuantity(text);
+  if (!quantity) return Invalid(text, "is not an amount of memory; write it as 4GiB or 512MiB");
+  for (const Unit& unit : kUnits) {
+    if (quantity->unit != unit.name) continue;
+    const double bytes = quantity->value * unit.bytes;
+    if (bytes > 0x1p52) return Invalid(text, "is beyond 4096TiB, more than any device has");
+    if (bytes < 1) return Invalid(text, "is no memory; leave it out for no limit, or write more than 0");
+    return static_cast<std::uint64_t>(std::llround(bytes));
+  }
+  return Invalid(text, "lacks its unit (MiB, GiB, MB, GB, …); write it as 4GiB");
+}
+
+base::Result<std::uint32_t> ParseShareOrNone(std::string_view text) {
+  if (text == "none") return std::uint32_t{0};
+  return ParseShare(text);
+}
+
+base::Result<std::uint64_t> ParseBytesOrNone(std::string_view text) {
+  if (text == "none") return std::uint64_t{0};
+  return ParseBytes(text);
+}
+
 base::Result<std::uint32_t> ParsePriority(std::string_view text) {
   if (text.size() == 1 && text.front() >= '0' && text.front() <= '9') {
     return static_cast<std::uint32_t>(text.front() - '0');

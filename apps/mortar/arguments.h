@@ -18,6 +18,13 @@ base::Result<std::uint32_t> ParsePercent(std::string_view text);
 base::Result<std::int64_t> ParseDuration(std::string_view text);
 // "2", "0.5" → permille; above 0, up to 1000.
 base::Result<std::uint32_t> ParseWeight(std::string_view text);
+// "10%" → parts per million; above 0 and up to 100 %.
+base::Result<std::uint32_t> ParseShare(std::string_view text);
+// "4GiB", "512 MiB", "1.5GB" → bytes; above 0, up to 4096 TiB.
+base::Result<std::uint64_t> ParseBytes(std::string_view text);
+// The two above, or "none", which is 0.
+base::Result<std::uint32_t> ParseShareOrNone(std::string_view text);
+base::Result<std::uint64_t> ParseBytesOrNone(std::string_view text);
 // "0" … "9".
 base::Result<std::uint32_t> ParsePriority(std::string_view text);
 // A client's name: 1 to 63 bytes of UTF-8 without control characters.

@@ -45,6 +45,31 @@ TEST(ParseWeightTest, ReadsPermille) {
   }
 }
 
+TEST(ParseShareTest, IsAPartOfTheDevice) {
+  EXPECT_EQ(*ParseShare("10%"), 100'000U);
+  EXPECT_EQ(*ParseShare("0.5 %"), 5'000U);
+  EXPECT_EQ(*ParseShare("100%"), 1'000'000U);
+  EXPECT_EQ(*ParseShareOrNone("none"), 0U);
+  for (const char* text : {"", "%", "0%", "0.00001%", "101%", "100.01%", "10", "0.1", "-10%", "ten%", "nan%",
+                           "inf%", "1e1%", "none", "99999999999999999999%"}) {
+    const auto result = ParseShare(text);
+    ASSERT_FALSE(result.ok()) << text;
+    EXPECT_NE(result.error().message.find(text), std::string::npos) << text;
+  }
+}
+
+TEST(ParseBytesTest, ReadsBothKindsOfUnits) {
+  EXPECT_EQ(*ParseBytes("4GiB"), std::uint64_t{4} << 30);
+  EXPECT_EQ(*ParseBytes("1.5 MiB"), 1'572'864U);
+  EXPECT_EQ(*ParseBytes("2GB"), 2'000'000'000U);
+  EXPECT_EQ(*ParseBytes("1B"), 1U);
+  EXPECT_EQ(*ParseBytesOrNone("none"), 0U);
+  for (const char* text : {"", "4", "4G", "GiB", "0GiB", "-1GiB", "0.1B", "4 gib", "1e3MiB", "nanGiB",
+                           "5000TiB", "99999999999999999999999GiB", "none"}) {
+    EXPECT_FALSE(ParseBytes(text).ok()) << text;
+  }
+}
+
 TEST(ParsePriorityTest, ReadsOneDigit) {
   EXPECT_EQ(*ParsePriority("0"), 0U);
   EXPECT_EQ(*ParsePriority("9"), 9U);

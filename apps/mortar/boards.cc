@@ -49,6 +49,15 @@ base::Result<Boards> ChooseBoards(const std::string& device) {
   return boards;
 }
 
+std::uint64_t SumOfFloors(const OpenBoard& one, const std::string& but_name) {
+  std::uint64_t sum = 0;
+  for (const auto& client : board::ReadClients(one.board)) {
+    if (client.min_share_ppm == 0 || client.name == but_name) continue;
+    if (one.board.OwnerAlive(client.ref.index)) sum += client.min_share_ppm;
+  }
+  return sum;
+}
+
 std::string OwnerOf(const Boards& boards, const std::string& name) {
   for (const auto& one : boards.open) {
     for (const auto& client : board::ReadClients(one.board)) {

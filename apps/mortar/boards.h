@@ -27,6 +27,10 @@ base::Result<Boards> OpenBoards();
 // fails where none is left.
 base::Result<Boards> ChooseBoards(const std::string& device);
 
+// The sum of the floors (--min-share) of `board`'s living clients but the one called `but_name`, in parts per
+// million.
+std::uint64_t SumOfFloors(const OpenBoard& board, const std::string& but_name);
+
 // Who lives under `name` on one of them: "process 123 on board X"; empty where nobody does.
 std::string OwnerOf(const Boards& boards, const std::string& name);
 

@@ -163,6 +163,46 @@ TEST_F(ControlTest, SetChangesAClientOnAllBoardsAndBumps) {
   EXPECT_EQ(board::ReadClient(one, third->index)->priority, 5U);
 }
 
+TEST_F(ControlTest, SetChangesFloorsAndMemory) {
+  board::Board board = Open("gpu");
+  const auto ref = board.Join({"train"});
+  ASSERT_TRUE(ref.ok());
+  const auto set = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {"set", "train"});
+    const auto outcome = Call(words);
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    return *board::ReadClient(board, ref->index);
+  };
+  const auto all = set({"--min-share", "10%", "--floor-first", "--memory", "4GiB"});
+  EXPECT_EQ(all.min_share_ppm, 100'000U);
+  EXPECT_TRUE(all.floor_first);
+  EXPECT_EQ(all.memory_limit, std::uint64_t{4} << 30);
+  const auto status = StatusJson()["clients"][0];
+  EXPECT_DOUBLE_EQ(status["min_share"], 0.1);
+  EXPECT_EQ(status["floor_first"], true);
+  EXPECT_EQ(status["memory_limit"], std::uint64_t{4} << 30);
+  board.slot(ref->index).report.memory = 1U << 30;
+  EXPECT_NE(Call({"status"}).out.find("10 % first"), std::string::npos);
+  EXPECT_NE(Call({"status"}).out.find("1 GiB of 4 GiB"), std::string::npos);
+  EXPECT_TRUE(set({"--min-share", "20%"}).floor_first) << "what is not named stays";
+  EXPECT_FALSE(set({"--no-floor-first"}).floor_first);
+  const auto none = set({"--min-share", "none", "--memory", "none"});
+  EXPECT_EQ(none.min_share_ppm, 0U);
+  EXPECT_EQ(none.memory_limit, 0U);
+  EXPECT_TRUE(StatusJson()["clients"][0]["min_share"].is_null());
+}
+
+TEST_F(ControlTest, FloorsBeyondTheWholeDeviceAreRefused) {
+  board::Board one = Open("gpu");
+  board::Board two = Open("gpu");
+  board::Board elsewhere = Open("another");
+  ASSERT_TRUE(one.Join({"a"}).ok() && two.Join({.name = "b", .min_share_ppm = 600'000}).ok());
+  ASSERT_TRUE(elsewhere.Join({.name = "c", .min_share_ppm = 900'000}).ok());
+  ExpectError({"set", "a", "--min-share", "50%"}, 2, "leave 40 % of the device");
+  EXPECT_EQ(Call({"set", "a", "--min-share", "40%"}).code, 0);
+  EXPECT_EQ(Call({"set", "b", "--min-share", "60%"}).code, 0) << "its own does not count twice";
+}
+
 TEST_F(ControlTest, SetKeepsWhatIsNotNamed) {
   board::Board board = Open("gpu");
   const auto ref = board.Join({"serve", 3, 30'000, 1500});
@@ -216,6 +256,11 @@ TEST_F(ControlTest, BadInput) {
   ExpectError({"set", "serve", "--policy", "fill"}, 2, "leave out \"serve\"");
   ExpectError({"set", "serve", "--priority", "11"}, 2, "--priority");
   ExpectError({"set", "serve", "--max-slowdown", "5"}, 2, "--max-slowdown");
+  ExpectError({"set", "serve", "--min-share", "0%"}, 2, "--min-share");
+  ExpectError({"set", "serve", "--min-share", "101%"}, 2, "--min-share");
+  ExpectError({"set", "serve", "--memory", "lots"}, 2, "--memory");
+  ExpectError({"set", "--floor-first"}, 2, "name of a client");
+  ExpectError({"set", "serve", "--floor-first", "--no-floor-first"}, 2, "--no-floor-first");
   ExpectError({"set", "--policy", "frob"}, 2, "fikit");
   ExpectError({"set", "--mode", "frob"}, 2, "merged");
   ExpectError({"set", "--bound", "200"}, 2, "--bound");

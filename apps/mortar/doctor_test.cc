@@ -210,7 +210,7 @@ const Case kBoardCases[] = {
     {"OtherVersion",
      [](System& s) {
        s.boards[0].code = base::Code::kMismatch;
-       s.boards[0].problem = "open board x: layout version 7, this Mortar speaks version 1";
+       s.boards[0].problem = "open board x: layout version 7, this Mortar speaks version 2";
      },
      "versions", Level::kWrong, "layout version 7", "rm /run/mortar/0000_3b_00.0"},
     {"BoardDenied",

@@ -54,6 +54,14 @@ std::string FormatDuration(std::int64_t ns) {
   return fmt::format("{:.4g} s", value / 1e9);
 }
 
+std::string FormatBytes(std::uint64_t bytes) {
+  constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+  auto value = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  for (; value >= 1024 && unit + 1 < std::size(kUnits); ++unit) value /= 1024;
+  return fmt::format("{:.4g} {}", value, kUnits[unit]);
+}
+
 std::string FormatPercent(double share) { return fmt::format("{:.3g} %", 100 * share); }
 
 }  // namespace mortar::cli

@@ -19,6 +19,8 @@ std::string FormatTable(const std::vector<std::vector<std::string>>& rows,
 
 // "185 us", "2.5 ms", "1.25 s": three digits that matter.
 std::string FormatDuration(std::int64_t ns);
+// "4 GiB", "1.5 MiB", "300 B".
+std::string FormatBytes(std::uint64_t bytes);
 // "2 %", "0.25 %", "-1.5 %".
 std::string FormatPercent(double share);
 

@@ -1,10 +1,12 @@
 // mortar run: sets the environment, makes sure that it will be heeded, and becomes the program.
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "mortar/arguments.h"
 #include "mortar/boards.h"
 #include "mortar/cuda_setup.h"
 #include "mortar/invocation.h"
@@ -22,15 +24,32 @@ struct Run {
   bool no_check = false;
 };
 
+constexpr std::uint64_t kWholePpm = 1'000'000;
+
 int Refuse(int code, const std::string& why) {
   Complain("mortar run: " + why);
   return code;
 }
 
-// The boards' directory and the name on them: what can be wrong there. kInvalid: the name is in use.
-base::Status CheckBoards(const std::string& name) {
+// Which device the program will use is not known yet: refused is what no board has room for.
+base::Status CheckFloor(const Boards& boards, const std::string& text, const std::string& name) {
+  const auto asked = ParseShare(text);
+  if (!asked.ok() || boards.open.empty()) return {};
+  std::uint64_t least = UINT64_MAX;
+  for (const auto& one : boards.open) least = std::min(least, SumOfFloors(one, name));
+  if (least + *asked <= kWholePpm) return {};
+  return base::Error{base::Code::kExists,
+                     "--min-share: the floors of running clients leave " +
+                         FormatPercent(static_cast<double>(kWholePpm - std::min(least, kWholePpm)) / 1e6) +
+                         " of the device, not " + text + "; lower one with mortar set NAME --min-share"};
+}
+
+// The boards' directory, the name on them and the floor: what can be wrong there. kExists: in use by others.
+base::Status CheckBoards(const RunOptions& options) {
+  const std::string& name = options.name;
   const auto boards = OpenBoards();
   if (!boards.ok()) return boards.error();
+  if (auto status = CheckFloor(*boards, options.min_share, name); !status.ok()) return status;
   if (name.empty()) return {};
   const std::string owner = OwnerOf(*boards, name);
   if (owner.empty()) return {};
@@ -99,7 +118,7 @@ int RunProgram(const Run& run, const std::vector<std::string>& program) {
   if (!program.empty()) path = FindProgram(program.front());
   if (!path.ok()) return Refuse(ExitOf(path.error()), path.error().message);
   if (run.options.unscheduled && !run.check) return Launch(*path, program, *environment);
-  const auto boards = CheckBoards(run.options.name);
+  const auto boards = CheckBoards(run.options);
   if (!boards.ok() && boards.error().code == base::Code::kExists)
     return Refuse(kBadInput, boards.error().message);
   if (!boards.ok() && !Tolerate(run, boards.error().message)) return kFailed;
@@ -124,6 +143,7 @@ void AddRun(CLI::App& app, Invocation& invocation) {
   command->footer(
       "Examples:\n  mortar run --name serve --priority 0 --max-slowdown 2% -- ./server --port 80\n"
       "  mortar run --name train --priority 5 -- python3 train.py\n"
+      "  mortar run --name train --priority 5 --min-share 10% --memory 4GiB -- python3 train.py\n"
       "  mortar run --emulate examples/tables/demo.txt -- ./train\n"
       "  mortar run --sim-device examples/devices/h100.toml -- ./cuda_program\n\n"
       "Where something keeps the program from being scheduled, one line says so and it runs all the same.");

@@ -41,6 +41,17 @@ void AddRunOptions(CLI::App& command, RunOptions& options) {
       ->type_name("PERCENT");
   command.add_option("--weight", options.weight, "Its share among clients of equal priority; 1 if not given")
       ->type_name("NUMBER");
+  auto* floor = command.add_option("--min-share", options.min_share,
+                                   "A floor under its share of device time, as 10%; none if not given");
+  floor->type_name("PERCENT");
+  command
+      .add_flag("--floor-first", options.floor_first,
+                "The floor is kept even where that slows others more than they allow")
+      ->needs(floor);
+  command
+      .add_option("--memory", options.memory,
+                  "Device memory that it may hold, as 4GiB; no limit if not given")
+      ->type_name("SIZE");
   command.add_flag("--strict", options.strict, "Refuse to start where it could not be scheduled");
   command.add_option("--emulate", options.emulate, "Run on the emulated device that this table describes")
       ->type_name("TABLE");
@@ -64,7 +75,11 @@ base::Result<std::map<std::string, std::string>> ComposeEnvironment(const RunOpt
   Read("--priority", options.priority, ParsePriority, "MORTAR_PRIORITY", environment, error);
   Read("--max-slowdown", options.max_slowdown, ParsePercent, "MORTAR_MAX_SLOWDOWN", environment, error);
   Read("--weight", options.weight, ParseWeight, "MORTAR_WEIGHT", environment, error);
+  Read("--min-share", options.min_share, ParseShare, "MORTAR_MIN_SHARE", environment, error);
+  Read("--memory", options.memory, ParseBytes, "MORTAR_MEMORY", environment, error);
   if (!error.empty()) return Error{Code::kInvalid, error};
+  // A floor of its own brings its own rank; what the environment says of another does not count.
+  if (!options.min_share.empty()) environment["MORTAR_FLOOR_FIRST"] = options.floor_first ? "1" : "0";
   if (options.strict) environment["MORTAR_STRICT"] = "1";
   return environment;
 }

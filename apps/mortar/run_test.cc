@@ -47,16 +47,36 @@ class RunTest : public testing::Test {
 
 TEST_F(RunTest, FlagsReachTheProgramAsVariables) {
   const std::string folder = FakeLibraries();
-  const auto outcome =
-      Start({"--no-check", "--name", "serve", "--priority", "0", "--max-slowdown", "0.5%", "--weight", "1.5",
-             "--strict", "--emulate", Table(), "--dir", directory_.path(), "--", "env"},
-            {{"MORTAR_LIB", folder}, {"MORTAR_DIR", ""}, {"OPENCL_LAYERS", "/users.so"}});
+  const auto outcome = Start({"--no-check",
+                              "--name",
+                              "serve",
+                              "--priority",
+                              "0",
+                              "--max-slowdown",
+                              "0.5%",
+                              "--weight",
+                              "1.5",
+                              "--min-share",
+                              "10%",
+                              "--floor-first",
+                              "--memory",
+                              "4GiB",
+                              "--strict",
+                              "--emulate",
+                              Table(),
+                              "--dir",
+                              directory_.path(),
+                              "--",
+                              "env"},
+                             {{"MORTAR_LIB", folder}, {"MORTAR_DIR", ""}, {"OPENCL_LAYERS", "/users.so"}});
   EXPECT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_EQ(outcome.err, "");
   for (const std::string& line :
        {std::string("MORTAR_NAME=serve"), std::string("MORTAR_PRIORITY=0"),
         std::string("MORTAR_MAX_SLOWDOWN=5000"), std::string("MORTAR_WEIGHT=1500"),
-        std::string("MORTAR_STRICT=1"), "MORTAR_DIR=" + directory_.path(), "MORTAR_EMULATED=" + Table(),
+        std::string("MORTAR_MIN_SHARE=100000"), std::string("MORTAR_FLOOR_FIRST=1"),
+        std::string("MORTAR_MEMORY=4294967296"), std::string("MORTAR_STRICT=1"),
+        "MORTAR_DIR=" + directory_.path(), "MORTAR_EMULATED=" + Table(),
         "OPENCL_LAYERS=" + folder + "/" + kEmulatedLayer + ":/users.so:" + folder + "/" + kSchedulingLayer}) {
     EXPECT_NE(outcome.out.find(line), std::string::npos) << line << "\n" << outcome.out;
   }
@@ -85,6 +105,12 @@ TEST_F(RunTest, BadFlags) {
   ExpectRefused(Start({"--max-slowdown", "2", "--", "true"}), 2, "--max-slowdown");
   ExpectRefused(Start({"--max-slowdown", "lots", "--", "true"}), 2, "--max-slowdown");
   ExpectRefused(Start({"--weight", "0", "--", "true"}), 2, "--weight");
+  ExpectRefused(Start({"--min-share", "0%", "--", "true"}), 2, "--min-share");
+  ExpectRefused(Start({"--min-share", "101%", "--", "true"}), 2, "--min-share");
+  ExpectRefused(Start({"--min-share", "some", "--", "true"}), 2, "--min-share");
+  ExpectRefused(Start({"--floor-first", "--", "true"}), 2, "--min-share");
+  ExpectRefused(Start({"--memory", "4", "--", "true"}), 2, "--memory");
+  ExpectRefused(Start({"--memory", "0GiB", "--", "true"}), 2, "--memory");
   ExpectRefused(Start({"--name", "", "--", "true"}), 2, "--name");
   ExpectRefused(Start({"--name", std::string(70, 'x'), "--", "true"}), 2, "--name");
   ExpectRefused(Start({"--name"}), 2, "--name");
@@ -92,6 +118,17 @@ TEST_F(RunTest, BadFlags) {
   ExpectRefused(Start({"true"}), 2, "put -- before it");
   ExpectRefused(Start({}), 2, "no program given");
   ExpectRefused(Start({"--"}), 2, "no program given");
+}
+
+TEST_F(RunTest, FloorsBeyondTheWholeDevice) {
+  auto board = board::Board::Open(directory_.path(), "gpu", true);
+  ASSERT_TRUE(board.ok());
+  ASSERT_TRUE(board->Join({.name = "other", .min_share_ppm = 950'000}).ok());
+  const auto outcome =
+      Start({"--no-check", "--min-share", "10%", "--", "true"}, {{"MORTAR_LIB", FakeLibraries()}});
+  ExpectRefused(outcome, 2, "leave 5 % of the device");
+  EXPECT_EQ(Start({"--no-check", "--min-share", "5%", "--", "true"}, {{"MORTAR_LIB", FakeLibraries()}}).code,
+            0);
 }
 
 TEST_F(RunTest, ProgramNotFoundOrNotExecutable) {

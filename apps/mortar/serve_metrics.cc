@@ -45,6 +45,27 @@ constexpr std::array kClientMetrics = {
                  [](C c) { return Count(c.now.view.fills); }},
     ClientMetric{"mortar_client_fill_seconds_total", kCounter, "Predicted device time of fills.",
                  [](C c) { return Seconds(c.now.view.fill_ns); }},
+    ClientMetric{"mortar_client_floor_fills_total", kCounter,
+                 "Fills admitted because the client's share was below its floor, not because they fitted.",
+                 [](C c) { return Count(c.now.view.floors); }},
+    ClientMetric{"mortar_client_floor_seconds_total", kCounter, "Predicted device time of those fills.",
+                 [](C c) { return Seconds(c.now.view.floor_ns); }},
+    ClientMetric{"mortar_client_min_share_ratio", kGauge,
+                 "Floor under the client's share of device time; 0.1 is 10 %.",
+                 [](C c) {
+                   const auto ppm = c.now.view.min_share_ppm;
+                   return ppm != 0 ? Value(ppm / 1e6) : Value();
+                 }},
+    ClientMetric{"mortar_client_memory_bytes", kGauge, "Device memory that the client holds.",
+                 [](C c) { return Count(c.now.view.memory); }},
+    ClientMetric{"mortar_client_memory_limit_bytes", kGauge, "Device memory that the client may hold.",
+                 [](C c) {
+                   const auto limit = c.now.view.memory_limit;
+                   return limit != 0 ? Count(limit) : Value();
+                 }},
+    ClientMetric{"mortar_client_allocations_refused_total", kCounter,
+                 "Allocations of device memory refused because of that limit.",
+                 [](C c) { return Count(c.now.view.refused); }},
     ClientMetric{"mortar_client_held_submits_total", kCounter, "Submits that Mortar held at least once.",
                  [](C c) { return Count(c.now.view.gated); }},
     ClientMetric{"mortar_client_held_seconds_total", kCounter, "Time for which Mortar held submits.",
@@ -61,6 +82,9 @@ constexpr std::array kClientMetrics = {
                  [](C c) { return Seconds(c.now.view.request_ns); }},
     ClientMetric{"mortar_client_harm_seconds_total", kCounter, "Modelled delay of those requests by fills.",
                  [](C c) { return Seconds(c.now.view.harm_ns); }},
+    ClientMetric{"mortar_client_floor_harm_seconds_total", kCounter,
+                 "Modelled delay of those requests by others' floor fills.",
+                 [](C c) { return Seconds(c.now.view.floor_harm_ns); }},
     ClientMetric{"mortar_client_control_requests_total", kCounter,
                  "Requests with fills withheld, to measure harm.",
                  [](C c) { return Count(c.now.view.controls); }},

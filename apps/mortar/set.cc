@@ -1,6 +1,7 @@
 // mortar set, off, on: settings of clients and of boards, felt by running programs at once.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 
@@ -13,11 +14,17 @@
 namespace mortar::cli {
 namespace {
 
+constexpr std::uint64_t kWholePpm = 1'000'000;
+
 struct SetOptions {
   std::string name, device;
-  std::string priority, max_slowdown, weight;            // of a client
-  std::string policy, mode, switch_cost, bound, margin;  // of boards
-  bool ForClient() const { return !(priority.empty() && max_slowdown.empty() && weight.empty()); }
+  std::string priority, max_slowdown, weight, min_share, memory;  // of a client
+  std::optional<bool> floor_first;                                // … too
+  std::string policy, mode, switch_cost, bound, margin;           // of boards
+  bool ForClient() const {
+    return !(priority.empty() && max_slowdown.empty() && weight.empty() && min_share.empty() &&
+             memory.empty() && !floor_first);
+  }
   bool ForBoards() const {
     return !(policy.empty() && mode.empty() && switch_cost.empty() && bound.empty() && margin.empty());
   }
@@ -25,7 +32,9 @@ struct SetOptions {
 
 // The same, read; nullopt stays as it is.
 struct Change {
-  std::optional<std::uint32_t> priority, max_slowdown_ppm, weight_permille;
+  std::optional<std::uint32_t> priority, max_slowdown_ppm, weight_permille, min_share_ppm;
+  std::optional<std::uint64_t> memory;
+  std::optional<bool> floor_first;
   std::optional<model::PolicyId> policy;
   std::optional<model::DeviceMode> mode;
   std::optional<std::int64_t> switch_cost_ns, bound_ns, margin_ns;
@@ -49,6 +58,9 @@ std::string ReadChange(const SetOptions& options, Change& change) {
   Read("--priority", options.priority, ParsePriority, change.priority, error);
   Read("--max-slowdown", options.max_slowdown, ParsePercent, change.max_slowdown_ppm, error);
   Read("--weight", options.weight, ParseWeight, change.weight_permille, error);
+  Read("--min-share", options.min_share, ParseShareOrNone, change.min_share_ppm, error);
+  Read("--memory", options.memory, ParseBytesOrNone, change.memory, error);
+  change.floor_first = options.floor_first;
   Read("--policy", options.policy, ParsePolicy, change.policy, error);
   Read("--mode", options.mode, ParseDeviceMode, change.mode, error);
   Read("--switch-cost", options.switch_cost, ParseDuration, change.switch_cost_ns, error);
@@ -60,13 +72,12 @@ std::string ReadChange(const SetOptions& options, Change& change) {
 // What is wrong with the flags together; empty where nothing is.
 std::string CheckTogether(const SetOptions& options) {
   if (!options.ForClient() && !options.ForBoards()) {
-    return "nothing to set; name a client and one of --priority, --max-slowdown, --weight, or give one of "
-           "--policy, "
-           "--mode, --switch-cost, --bound, --margin";
+    return "nothing to set; name a client and one of --priority, --max-slowdown, --weight, --min-share, "
+           "--floor-first, --memory, or give one of --policy, --mode, --switch-cost, --bound, --margin";
   }
   if (options.ForClient() && options.name.empty()) {
-    return "--priority, --max-slowdown and --weight need the name of a client, as in: mortar set serve "
-           "--priority 1";
+    return "--priority, --max-slowdown, --weight, --min-share, --floor-first and --memory need the name of a "
+           "client, as in: mortar set serve --priority 1";
   }
   if (options.ForBoards() && !options.name.empty()) {
     return "--policy, --mode, --switch-cost, --bound and --margin are the board's, not a client's; leave out "
@@ -97,10 +108,29 @@ bool ApplyToClient(board::Board& board, const std::string& name, const Change& c
     if (change.priority) slot.priority.store(*change.priority);
     if (change.max_slowdown_ppm) slot.max_slowdown_ppm.store(*change.max_slowdown_ppm);
     if (change.weight_permille) slot.weight_permille.store(*change.weight_permille);
+    if (change.floor_first)
+      slot.flags.store(*change.floor_first ? std::uint32_t{board::kSlotFloorFirst} : 0U);
+    if (change.min_share_ppm) slot.min_share_ppm.store(*change.min_share_ppm);
+    if (change.memory) slot.memory_limit.store(*change.memory);
     found = true;
   }
   if (found) board.Bump();
   return found;
+}
+
+// Floors of more than the whole device could not all be kept. Two who set at the same moment may both pass.
+std::string CheckFloors(const Boards& boards, const std::string& name, const Change& change) {
+  if (change.min_share_ppm.value_or(0) == 0) return "";
+  for (const auto& one : boards.open) {
+    const auto clients = board::ReadClients(one.board);
+    if (std::none_of(clients.begin(), clients.end(), [&](const auto& c) { return c.name == name; })) continue;
+    const std::uint64_t others = SumOfFloors(one, name);
+    if (others + *change.min_share_ppm <= kWholePpm) continue;
+    return "--min-share: the floors of other clients on " + one.device + " leave " +
+           FormatPercent(static_cast<double>(kWholePpm - std::min(others, kWholePpm)) / 1e6) +
+           " of the device; lower one of them first";
+  }
+  return "";
 }
 
 int Set(const SetOptions& options) {
@@ -115,6 +145,10 @@ int Set(const SetOptions& options) {
   if (!boards.ok()) {
     Complain("mortar set: " + boards.error().message);
     return kFailed;
+  }
+  if (const std::string floors = CheckFloors(*boards, options.name, change); !floors.empty()) {
+    Complain("mortar set: " + floors);
+    return kBadInput;
   }
   bool found = false;
   for (auto& one : boards->open) {
@@ -170,6 +204,20 @@ void AddSet(CLI::App& app, Invocation& invocation) {
       ->type_name("PERCENT");
   command->add_option("--weight", options->weight, "Its share among clients of equal priority, as 2")
       ->type_name("NUMBER");
+  command
+      ->add_option("--min-share", options->min_share,
+                   "A floor under its share of device time, as 10%, or none")
+      ->type_name("PERCENT");
+  auto* first = command->add_flag_callback(
+      "--floor-first", [options] { options->floor_first = true; },
+      "The floor is kept even where that slows others more than they allow");
+  command
+      ->add_flag_callback(
+          "--no-floor-first", [options] { options->floor_first = false; },
+          "What others allow comes first again")
+      ->excludes(first);
+  command->add_option("--memory", options->memory, "Device memory that it may hold, as 4GiB, or none")
+      ->type_name("SIZE");
   command->add_option("--policy", options->policy, "share, exclusive, priority, fikit or fill")
       ->type_name("POLICY");
   command->add_option("--mode", options->mode, "How the device runs several programs: fifo, sliced, merged")
@@ -182,7 +230,9 @@ void AddSet(CLI::App& app, Invocation& invocation) {
   command->add_option("--device", options->device, "Only this device's board")->type_name("DEVICE");
   AddDirectoryOption(*command, invocation);
   command->footer(
-      "Examples:\n  mortar set serve --priority 1 --max-slowdown 1%\n  mortar set --policy priority\n"
+      "Examples:\n  mortar set serve --priority 1 --max-slowdown 1%\n"
+      "  mortar set train --min-share 10% --floor-first\n  mortar set train --memory 4GiB\n"
+      "  mortar set --policy priority\n"
       "  mortar set --device 0000:3b:00.0 --mode sliced --switch-cost 20us");
   command->callback([&invocation, options] { invocation.action = [options] { return Set(*options); }; });
 }

@@ -173,22 +173,25 @@ std::string ScenarioJson(const sim::Scenario& scenario, const sim::ScenarioResul
                                {"mean_ms", Number(client.row.holder_mean_ns / 1e6)},
                                {"p99_ms", Number(client.row.holder_p99_ns / 1e6)},
                                {"work_ms_per_s", Number(client.work_ns / 1e6)},
-                               {"work_vs_alone", Number(client.work_vs_alone)}});
+                               {"work_vs_alone", Number(client.work_vs_alone)},
+                               {"floors", client.floors},
+                               {"floor_harm_modelled", Number(client.floor_harm)}});
   }
   return json.dump() + "\n";
 }
 
 std::string ScenarioText(const sim::Scenario& scenario, const sim::ScenarioResult& result) {
   std::vector<std::vector<std::string>> table{
-      {"CLIENT", "PRIORITY", "REQUESTS", "MEAN", "P50", "P99", "MAX", "WORK"}};
+      {"CLIENT", "PRIORITY", "REQUESTS", "MEAN", "P50", "P99", "MAX", "WORK", "DEVICE", "FLOORS"}};
   for (const sim::ScenarioRow& client : result.clients) {
     table.push_back({client.name, std::to_string(client.priority), std::to_string(client.row.requests),
                      Cell(client.row.mean_x), Cell(client.row.p50_x), Cell(client.row.p99_x),
-                     Cell(client.row.max_x), Cell(client.work_vs_alone)});
+                     Cell(client.row.max_x), Cell(client.work_vs_alone), FormatPercent(client.work_ns / 1e9),
+                     std::to_string(client.floors)});
   }
   return fmt::format("policy {}, {:.4g} s simulated; times and work against the same alone\n\n",
                      sim::PolicyName(scenario.policy), static_cast<double>(scenario.for_ns) / 1e9) +
-         FormatTable(table, {1, 2, 3, 4, 5, 6, 7}) + "\n" + kNotValidated + "\n";
+         FormatTable(table, {1, 2, 3, 4, 5, 6, 7, 8, 9}) + "\n" + kNotValidated + "\n";
 }
 
 std::string PairText(const sim::Row& row, const std::string& bound) {

@@ -45,7 +45,11 @@ void AddStatus(CLI::App& app, Invocation& invocation) {
       "interval). DEVICE "
       "is the share of the\ntime since it joined that its work took (predicted). HELD is how long Mortar "
       "held its "
-      "submits. PERIOD is how often its\npattern of kernels repeats.\n\nExamples:\n  mortar status\n  mortar "
+      "submits. PERIOD is how often its\npattern of kernels repeats. FLOOR is its --min-share; FLOOR FILLS "
+      "went "
+      "by it, and HARM BY FLOORS is what those of others\ncost it, beside HARM MODELLED. MEMORY is the "
+      "device "
+      "memory that it holds, of what --memory allows.\n\nExamples:\n  mortar status\n  mortar "
       "status "
       "--json | jq '.clients[] | {name, harm_modelled}'");
   command->callback([&invocation, json] { invocation.action = [json] { return Status(*json); }; });

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "mortar/output.h"
 
 namespace mortar::cli {
@@ -32,10 +34,17 @@ json ClientJson(const DeviceStatus& device, const ClientStatus& client) {
       {"alive", client.alive},
       {"max_slowdown", view.max_slowdown_ppm / 1e6},
       {"weight", view.weight_permille / 1e3},
+      {"min_share", nullptr},
+      {"floor_first", view.floor_first},
+      {"memory_limit", nullptr},
+      {"memory", view.memory},
+      {"allocations_refused", view.refused},
       {"joined_s_ago", static_cast<double>(device.now_ns - view.joined_at_ns) / 1e9},
       {"submits", view.submits},
       {"fills", view.fills},
       {"fill_ms", Ms(view.fill_ns)},
+      {"floors", view.floors},
+      {"floor_ms", Ms(view.floor_ns)},
       {"held", view.gated},
       {"held_ms", Ms(view.gated_ns)},
       {"waits", view.waits},
@@ -45,7 +54,9 @@ json ClientJson(const DeviceStatus& device, const ClientStatus& client) {
       {"requests", view.requests},
       {"request_ms", Ms(view.request_ns)},
       {"harm_ms", Ms(view.harm_ns)},
+      {"floor_harm_ms", Ms(view.floor_harm_ns)},
       {"harm_modelled", nullptr},
+      {"floor_harm_modelled", nullptr},
       {"harm_measured", std::move(measured)},
       {"controls", view.controls},
       {"caution", view.caution_permille / 1e3},
@@ -58,6 +69,9 @@ json ClientJson(const DeviceStatus& device, const ClientStatus& client) {
       {"sampled", view.sampled},
       {"claims_lost", view.claims_lost},
   };
+  if (view.min_share_ppm != 0) object["min_share"] = view.min_share_ppm / 1e6;
+  if (view.memory_limit != 0) object["memory_limit"] = view.memory_limit;
+  if (client.floor_harm) object["floor_harm_modelled"] = *client.floor_harm;
   if (client.harm_modelled) object["harm_modelled"] = *client.harm_modelled;
   return object;
 }
@@ -85,7 +99,42 @@ std::vector<std::string> ClientRow(const ClientStatus& client) {
           view.period_ns == 0 ? kAbsent : FormatDuration(static_cast<std::int64_t>(view.period_ns))};
 }
 
+// FLOOR … and MEMORY, where some client of the device has a floor, is harmed by one, or has memory.
+void AddLimitColumns(const DeviceStatus& device, std::vector<std::vector<std::string>>& rows) {
+  const auto any = [&](bool (*has)(const board::ClientView&)) {
+    return std::any_of(device.clients.begin(), device.clients.end(),
+                       [&](const ClientStatus& client) { return has(client.view); });
+  };
+  const bool floors = any(HasFloors);
+  const bool memory = any(HasMemory);
+  if (floors) rows[0].insert(rows[0].end(), {"FLOOR", "FLOOR FILLS", "HARM BY FLOORS"});
+  if (memory) rows[0].emplace_back("MEMORY");
+  for (std::size_t i = 0; i < device.clients.size(); ++i) {
+    const ClientStatus& client = device.clients[i];
+    std::vector<std::string>& row = rows[i + 1];
+    if (floors) {
+      row.insert(row.end(), {FloorText(client.view), std::to_string(client.view.floors),
+                             client.floor_harm ? FormatPercent(*client.floor_harm) : kAbsent});
+    }
+    if (memory) row.push_back(MemoryText(client.view));
+  }
+}
+
 }  // namespace
+
+std::string FloorText(const board::ClientView& view) {
+  if (view.min_share_ppm == 0) return kAbsent;
+  return FormatPercent(view.min_share_ppm / 1e6) + (view.floor_first ? " first" : "");
+}
+
+std::string MemoryText(const board::ClientView& view) {
+  if (!HasMemory(view)) return kAbsent;
+  return FormatBytes(view.memory) +
+         (view.memory_limit != 0 ? " of " + FormatBytes(view.memory_limit) : std::string());
+}
+
+bool HasFloors(const board::ClientView& view) { return view.min_share_ppm != 0 || view.floor_harm_ns != 0; }
+bool HasMemory(const board::ClientView& view) { return view.memory != 0 || view.memory_limit != 0; }
 
 std::string StateOf(const board::ClientView& client, std::int64_t now_ns) {
   bool waiting = false;
@@ -118,9 +167,11 @@ DeviceStatus DescribeBoard(OpenBoard& one) {
     const std::int64_t joined_for = status.now_ns - view.joined_at_ns;
     if (joined_for > 0)
       client.device_share = static_cast<double>(view.device_ns) / static_cast<double>(joined_for);
-    if (view.request_ns > view.harm_ns) {
-      client.harm_modelled =
-          static_cast<double>(view.harm_ns) / static_cast<double>(view.request_ns - view.harm_ns);
+    const std::uint64_t harm = view.harm_ns + view.floor_harm_ns;
+    if (harm >= view.harm_ns && view.request_ns > harm) {
+      const auto undisturbed = static_cast<double>(view.request_ns - harm);
+      client.harm_modelled = static_cast<double>(view.harm_ns) / undisturbed;
+      client.floor_harm = static_cast<double>(view.floor_harm_ns) / undisturbed;
     }
     client.view = std::move(view);
     status.clients.push_back(std::move(client));
@@ -171,7 +222,8 @@ std::string ToText(const StatusReport& report) {
       rows.push_back(ClientRow(client));
       rows.back().front().insert(0, "  ");
     }
-    text += FormatTable(rows, {1, 2, 3, 5, 6, 7, 8, 9, 10, 11});
+    AddLimitColumns(device, rows);
+    text += FormatTable(rows, {1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15});
   }
   return text;
 }

@@ -18,6 +18,7 @@ struct ClientStatus {
   std::string state;                    // held, waiting, running, idle, unused; dead where !alive
   double device_share = 0;              // of the time since it joined
   std::optional<double> harm_modelled;  // over undisturbed time; nullopt: no request yet
+  std::optional<double> floor_harm;     // the same, by others' floor fills
 };
 
 struct DeviceStatus {
@@ -32,6 +33,14 @@ struct StatusReport {
   std::vector<DeviceStatus> devices;
   std::vector<std::string> errors;
 };
+
+// "10 %", "10 % first"; "-" where there is no floor.
+std::string FloorText(const board::ClientView& view);
+// "1.5 GiB of 4 GiB", "300 MiB"; "-" where nothing is held and nothing limited.
+std::string MemoryText(const board::ClientView& view);
+// Columns that only some devices need.
+bool HasFloors(const board::ClientView& view);
+bool HasMemory(const board::ClientView& view);
 
 // One word for what a client does at `now_ns`.
 std::string StateOf(const board::ClientView& client, std::int64_t now_ns);

@@ -62,7 +62,13 @@ Style StyleOf(const ClientRates& client) {
   return client.fills_per_s > 0 ? Style::kFiller : Style::kPlain;
 }
 
-std::vector<std::string> Row(const ClientRates& client, const FrameOptions& options) {
+// Which columns of limits some client of the device needs.
+struct LimitColumns {
+  bool floors = false, memory = false;
+};
+
+std::vector<std::string> Row(const ClientRates& client, const FrameOptions& options,
+                             const LimitColumns& limits) {
   const board::ClientView& view = client.now.view;
   std::string measured = kAbsent;
   if (view.measured_slowdown_ppm) measured = FormatPercent(*view.measured_slowdown_ppm / 1e6);
@@ -83,6 +89,10 @@ std::vector<std::string> Row(const ClientRates& client, const FrameOptions& opti
     const auto harm = HarmOfLimit(client);
     row.push_back(harm ? Bar(*harm, kHarmCells, options.unicode) : "");
   }
+  if (limits.floors) {
+    row.insert(row.end(), {FloorText(view), Share(client, client.floor_share), OrAbsent(client.floor_harm)});
+  }
+  if (limits.memory) row.push_back(MemoryText(view));
   return row;
 }
 
@@ -107,7 +117,14 @@ void AddClients(const DeviceRates& device, const FrameOptions& options, std::vec
                                                  "DEVICE", "FILL", "HELD", "HARM NOW", "MODELLED", "MEASURED",
                                                  "LIMIT"}};
   if (options.bars) rows.front().push_back("OF LIMIT");
-  for (const auto* client : clients) rows.push_back(Row(*client, options));
+  LimitColumns limits;
+  for (const auto* client : clients) {
+    limits.floors = limits.floors || HasFloors(client->now.view);
+    limits.memory = limits.memory || HasMemory(client->now.view);
+  }
+  if (limits.floors) rows.front().insert(rows.front().end(), {"FLOOR", "BY FLOOR", "HARM BY FLOORS"});
+  if (limits.memory) rows.front().emplace_back("MEMORY");
+  for (const auto* client : clients) rows.push_back(Row(*client, options, limits));
   const std::string table = FormatTable(rows, {1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12});
   std::size_t start = 0;
   for (std::size_t i = 0; i < rows.size(); ++i) {

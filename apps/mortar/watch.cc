@@ -36,15 +36,24 @@ void Compare(const board::ClientView& before, double over_ns, ClientRates& rates
   const auto held = Growth(before.gated_ns, now.gated_ns);
   const auto request_time = Growth(before.request_ns, now.request_ns);
   const auto harm = Growth(before.harm_ns, now.harm_ns);
-  if (!submits || !fills || !requests || !device || !fill || !held || !request_time || !harm) return;
+  const auto floor = Growth(before.floor_ns, now.floor_ns);
+  const auto floor_harm = Growth(before.floor_harm_ns, now.floor_harm_ns);
+  for (const auto& sum :
+       {submits, fills, requests, device, fill, held, request_time, harm, floor, floor_harm}) {
+    if (!sum) return;
+  }
   rates.compared = true;
   rates.submits_per_s = *submits * 1e9 / over_ns;
   rates.fills_per_s = *fills * 1e9 / over_ns;
   rates.requests_per_s = *requests * 1e9 / over_ns;
   rates.device_share = ShareOf(*device, over_ns);
   rates.fill_share = ShareOf(*fill, over_ns);
+  rates.floor_share = ShareOf(*floor, over_ns);
   rates.held_share = ShareOf(*held, over_ns);
-  if (*request_time > *harm) rates.harm = *harm / (*request_time - *harm);
+  const double undisturbed = *request_time - *harm - *floor_harm;
+  if (undisturbed <= 0) return;
+  rates.harm = *harm / undisturbed;
+  rates.floor_harm = *floor_harm / undisturbed;
 }
 
 void FindHolders(DeviceRates& device) {

@@ -23,8 +23,9 @@ struct ClientRates {
   bool compared = false;  // seen at both looks; else every rate is 0
   bool holds = false;     // of the highest priority that was active
   double submits_per_s = 0, fills_per_s = 0, requests_per_s = 0;
-  double device_share = 0, fill_share = 0, held_share = 0;
-  std::optional<double> harm;  // modelled, over undisturbed time; nullopt: no request ended
+  double device_share = 0, fill_share = 0, floor_share = 0, held_share = 0;
+  std::optional<double> harm;        // modelled, over undisturbed time; nullopt: no request ended
+  std::optional<double> floor_harm;  // the same, by others' floor fills
 };
 
 struct DeviceRates {

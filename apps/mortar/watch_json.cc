@@ -24,11 +24,21 @@ json ClientJson(const ClientRates& client) {
                  {"requests_per_s", client.requests_per_s},
                  {"device_share", client.device_share},
                  {"fill_share", client.fill_share},
+                 {"floor_share", client.floor_share},
+                 {"min_share", nullptr},
+                 {"floor_first", view.floor_first},
+                 {"memory", view.memory},
+                 {"memory_limit", nullptr},
+                 {"allocations_refused", view.refused},
                  {"held_share", client.held_share},
                  {"harm_modelled", OrNull(client.harm)},
                  {"harm_modelled_since_joining", OrNull(client.now.harm_modelled)},
+                 {"floor_harm_modelled", OrNull(client.floor_harm)},
+                 {"floor_harm_modelled_since_joining", OrNull(client.now.floor_harm)},
                  {"harm_measured", nullptr},
                  {"max_slowdown", view.max_slowdown_ppm / 1e6}};
+  if (view.min_share_ppm != 0) object["min_share"] = view.min_share_ppm / 1e6;
+  if (view.memory_limit != 0) object["memory_limit"] = view.memory_limit;
   if (view.measured_slowdown_ppm) {
     object["harm_measured"] = {{"mean", *view.measured_slowdown_ppm / 1e6},
                                {"low", view.measured_low_ppm / 1e6},

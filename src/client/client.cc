@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <mutex>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "client/memory.h"
 #include "client/options.h"
 #include "client/process.h"
 #include "client/profile_store.h"
@@ -28,17 +30,21 @@ class Device {
   void Reset();
   Session* Join();
   void Leave();
+  std::atomic<std::uint64_t>& memory() { return memory_; }
+  void PublishMemory();
 
  private:
   std::string name_;
   std::atomic<Session*> session_{nullptr};
   predict::KernelTable* kernels_ = nullptr;
   std::int64_t retry_at_ = 0;
+  std::atomic<std::uint64_t> memory_{0};  // bytes that this process holds
 };
 
 namespace {
 
 constexpr std::int64_t kRetryNs = 1'000'000'000;
+constexpr std::uint64_t kMostMemory = std::uint64_t{1} << 52;  // chosen: more than any device has
 constexpr int kSkipCalls = 1000;  // chosen: a look at the clock costs more than passing a call through may
 
 // On a page that fork wipes: zero in a child until it starts anew (design: MADV_WIPEONFORK).
@@ -188,6 +194,7 @@ void Device::Reset() {
   kernels_ = new predict::KernelTable;
   session_.store(nullptr);
   retry_at_ = 0;
+  memory_.store(0);
   const Options& options = process.load()->options;
   if (!options.profile_directory.empty()) LoadProfile(ProfileOf(options, name_), name_, kernels_);
 }
@@ -206,7 +213,21 @@ Session* Device::Join() {
   }
   // Never freed: other threads may be inside the old one.
   session_.store(session.value().release(), std::memory_order_release);
+  PublishMemory();
   return session_.load();
+}
+
+void Device::PublishMemory() {
+  Session* joined = session();
+  if (joined == nullptr || joined->lost()) return;
+  // Two threads at once: whoever stored last has seen the last value.
+  std::uint64_t held = memory_.load();
+  for (;;) {
+    joined->slot().report.memory.store(held);
+    const std::uint64_t now = memory_.load();
+    if (now == held) return;
+    held = now;
+  }
 }
 
 void Device::Leave() {
@@ -294,6 +315,63 @@ bool ForEachSession(const std::function<void(board::JoinRequest&)>& on_request,
     if (session != nullptr && !session->lost()) on_session(*session);
   }
   return true;
+}
+
+MemoryUse MemoryOf(Device* device) {
+  const Process* p = StartProcess();
+  MemoryUse use;
+  if (p->disabled || over.load()) return use;
+  const Session* session = device != nullptr ? device->session() : nullptr;
+  const std::uint64_t limit = session != nullptr && !session->lost()
+                                  ? device->session()->slot().memory_limit.load(std::memory_order_relaxed)
+                                  : p->options.join.memory_limit;
+  if (limit != 0 && limit <= kMostMemory) use.limit = limit;
+  if (device != nullptr) use.held = device->memory().load();
+  return use;
+}
+
+bool TakeMemory(Device* device, std::uint64_t bytes) {
+  if (device == nullptr || CurrentEpoch() == 0) return true;
+  Process* p = process.load();
+  if (p->options.join.memory_limit != 0 && device->session() == nullptr && !over.load()) {
+    // A client with a limit is on the board from its first allocation on, for all to see what it holds.
+    const std::lock_guard lock(p->mutex);
+    if (device->session() == nullptr) device->Join();
+  }
+  const std::uint64_t limit = MemoryOf(device).limit;
+  std::uint64_t held = device->memory().load();
+  do {
+    if (bytes > limit || held > limit - bytes) return false;
+  } while (!device->memory().compare_exchange_weak(held, held + bytes));
+  device->PublishMemory();
+  return true;
+}
+
+void AddMemory(Device* device, std::uint64_t bytes) {
+  if (device == nullptr || CurrentEpoch() == 0) return;
+  device->memory().fetch_add(bytes);
+  device->PublishMemory();
+}
+
+void GiveMemoryBack(Device* device, std::uint64_t bytes) {
+  if (device == nullptr || CurrentEpoch() == 0) return;
+  // Never below nothing: a forked child may free what its parent took.
+  std::uint64_t held = device->memory().load();
+  while (!device->memory().compare_exchange_weak(held, held - std::min(held, bytes))) {
+  }
+  device->PublishMemory();
+}
+
+void CountRefusal(Device* device, std::uint64_t bytes) {
+  if (device == nullptr) return;
+  const MemoryUse use = MemoryOf(device);
+  if (Session* session = device->session(); session != nullptr && !session->lost())
+    session->slot().counters.refused.fetch_add(1);
+  const auto mib = [](std::uint64_t n) { return std::to_string(n >> 20) + " MiB"; };
+  base::LogOnce("memory limit", "an allocation of " + mib(bytes) + " on " + device->name() +
+                                    " was refused: the program holds " + mib(use.held) + " of the " +
+                                    mib(use.limit) +
+                                    " that --memory allows; to change that: mortar set NAME --memory SIZE");
 }
 
 CallbackScope::CallbackScope() { ++thread_state.callbacks; }

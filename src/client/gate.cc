@@ -71,6 +71,18 @@ policy::Ask Gate::Compose(const Shared& shared, std::int64_t length_ns, std::int
   return ask;
 }
 
+// Sets view_ to what is on the board now, and in `ask` what follows from it.
+void Gate::Look(Watch* watch, std::int64_t now, policy::Ask* ask, std::uint64_t* fill_word) {
+  if (board_.header().version.load(std::memory_order_acquire) != watch->version) {
+    *watch = ReadWatch(board_, slot_, static_cast<int>(board_.slot(slot_).priority.load(kRelaxed)));
+  }
+  TakeSnapshot(board_, *watch, slot_, ask->priority, now, &view_, fill_word);
+  view_.settings.off |= board_.Lost();
+  if (ask->floor_share_ppm == 0) return;
+  room_.Add(policy::RoomOf(view_, *ask), now);
+  ask->floor_room_ns = room_.room_ns;
+}
+
 void Gate::Arrive(std::int64_t now, Shared* shared) {
   const std::int64_t seen = std::max(shared->seen.load(kRelaxed), shared->in_flight_until.load(kRelaxed));
   const std::int64_t due = shared->floor_due.load(kRelaxed);
@@ -92,24 +104,15 @@ void Gate::Charge(const policy::Ask& ask, const Admission& admission, Shared* sh
 
 Admission Gate::Admit(Watch* watch, LaneWriter* lane, std::int64_t length_ns, Shared* shared) {
   Admission admission;
-  const board::Slot& own = board_.slot(slot_);
   const std::int64_t since = host_.NowNs();
-  const std::uint64_t served = own.counters.served_ns.load(std::memory_order_relaxed);
+  const std::uint64_t served = board_.slot(slot_).counters.served_ns.load(kRelaxed);
   std::int64_t now = since;
   Arrive(now, shared);
   for (;;) {
-    if (board_.header().version.load(std::memory_order_acquire) != watch->version) {
-      *watch = ReadWatch(board_, slot_, static_cast<int>(own.priority.load(std::memory_order_relaxed)));
-    }
     policy::Ask ask = Compose(*shared, length_ns, since, now);
     ask.served_ns = served;
     std::uint64_t fill_word = 0;
-    TakeSnapshot(board_, *watch, slot_, ask.priority, now, &view_, &fill_word);
-    view_.settings.off |= board_.Lost();
-    if (ask.floor_share_ppm != 0) {
-      room_.Add(policy::RoomOf(view_, ask), now);
-      ask.floor_room_ns = room_.room_ns;
-    }
+    Look(watch, now, &ask, &fill_word);
     policy::Verdict verdict = policy::Decide(view_, ask);
 
     const auto clock = [this] { return host_.NowNs(); };

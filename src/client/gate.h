@@ -62,6 +62,7 @@ class Gate {
  private:
   policy::Ask Compose(const Shared& shared, std::int64_t length_ns, std::int64_t since_ns,
                       std::int64_t now_ns) const;
+  void Look(Watch* watch, std::int64_t now_ns, policy::Ask* ask, std::uint64_t* fill_word);
   void Arrive(std::int64_t now_ns, Shared* shared);
   void Charge(const policy::Ask& ask, const Admission& admission, Shared* shared);
 

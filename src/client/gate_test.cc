@@ -1,90 +1,12 @@
 // The gate of one client, its clock and sleeps played by the test: the four steps of a filler in their order,
 // claims, expiry.
-#include "client/gate.h"
-
-#include <gtest/gtest.h>
-
-#include <functional>
 #include <limits>
 #include <vector>
 
-#include "board/fill_word.h"
-#include "board/test_support.h"
-#include "client/test_support.h"
-#include "policy/policy.h"
+#include "client/gate_fixture.h"
 
 namespace mortar::client {
 namespace {
-
-constexpr std::int64_t kUs = 1'000;
-constexpr std::int64_t kMs = 1'000'000;
-constexpr std::int64_t kStart = 1'000'000 * kMs;  // board time at which every test begins
-constexpr char kDevice[] = "gate-test";
-
-// Time stands still but for sleeps, and for what the test adds.
-class FakeHost : public Gate::Host {
- public:
-  std::int64_t NowNs() override {
-    ++looks;
-    if (on_look) on_look(looks);
-    return now;
-  }
-  void Sleep(std::uint32_t, std::int64_t until_ns) override {
-    EXPECT_GT(until_ns, now) << "a sleep into the past would spin";
-    EXPECT_LE(until_ns, now + policy::kLongestSleepNs) << "every wait has a time-out";
-    now = std::max(now + 1, until_ns);
-    if (++sleeps == 100'000) {
-      ADD_FAILURE() << "held for ever";
-      release();
-    }
-    if (on_sleep) on_sleep();
-  }
-
-  std::int64_t now = kStart;
-  int looks = 0;
-  int sleeps = 0;
-  std::function<void(int)> on_look;  // which look at the clock this is, from 1
-  std::function<void()> on_sleep;
-  std::function<void()> release;  // lets a thread go that would be held for ever
-};
-
-class GateTest : public testing::Test {
- protected:
-  // A holder (priority 0), another filler (5) and the client under test (5), all joined.
-  void SetUp() override {
-    ASSERT_TRUE(holder.joined() && other.joined() && own.joined());
-    holder.slot().idle_after_ns.store(20 * kMs);
-    host.release = [this] {
-      own.board().header().off.store(1);
-      own.board().Bump();
-    };
-  }
-
-  Admission Admit(std::int64_t length_ns) {
-    LaneWriter lane = own.writer();
-    return gate.Admit(&watch, &lane, length_ns, &shared);
-  }
-  // The holder is in the program: device free at `busy`, next submit foretold for `next`, slack until
-  // `latest`.
-  void HolderRuns(std::int64_t busy, std::int64_t next, std::int64_t latest = 0) {
-    holder.writer().Publish(board::kLaneRunning, host.now,
-                            {.busy_until_ns = busy, .next_submit_ns = next, .latest_free_ns = latest});
-  }
-  board::FillWord Claimed() { return board::UnpackFill(own.board().header().fill_until.load()); }
-  void SetPolicy(model::PolicyId id) {
-    own.board().header().policy.store(static_cast<std::uint32_t>(id));
-    own.board().Bump();
-  }
-
-  board::TemporaryDirectory directory;
-  FakePeer holder{directory.path(), kDevice, "holder", 0};
-  FakePeer other{directory.path(), kDevice, "other", 5};
-  FakePeer own{directory.path(), kDevice, "own", 5};
-  FakeHost host;
-  Gate gate{own.board(), host, own.index()};
-  Watch watch;
-  Gate::Shared shared;
-};
 
 TEST_F(GateTest, NobodyAboveGoesAtOnce) {
   const Admission admission = Admit(300 * kUs);
@@ -408,54 +330,6 @@ TEST_F(GateTest, EverythingOfASilentHolderExpires) {
       holder.writer().Clear();
     }
   }
-}
-
-TEST_F(GateTest, FloorFillsAreMarkedAndCharged) {
-  own.slot().min_share_ppm.store(100'000);
-  HolderRuns(kStart, kStart + 100 * kUs);
-  const Admission admission = Admit(10 * kMs);
-  EXPECT_TRUE(admission.fill && admission.floor);
-  EXPECT_EQ(admission.at_ns, kStart) << "the holder has just gone off the device";
-  EXPECT_TRUE(Claimed().floor);
-  EXPECT_EQ(shared.floor_due.load(), kStart + 100 * kMs);
-  // One that fits is none.
-  host.now += 10 * kMs;
-  HolderRuns(host.now, host.now + 500 * kUs);
-  EXPECT_FALSE(Admit(144 * kUs).floor);
-  EXPECT_FALSE(Claimed().floor);
-}
-
-TEST_F(GateTest, FloorsYieldToWhatTheHolderAllows) {
-  own.slot().min_share_ppm.store(100'000);
-  const auto spend = [this] {
-    holder.writer().Publish(
-        board::kLaneRunning, host.now,
-        {.busy_until_ns = host.now, .next_submit_ns = host.now + 100 * kUs, .spent = true});
-  };
-  spend();
-  host.on_sleep = [&] {
-    if (host.now < kStart + 300 * kMs) spend();  // active, and harmed enough
-  };
-  const Admission admission = Admit(10 * kMs);
-  EXPECT_GE(admission.at_ns, kStart + 300 * kMs);
-  EXPECT_EQ(admission.held_for, policy::Reason::kFloorYields);
-  // mortar set own --floor-first
-  host.now += 200 * kMs;
-  host.on_sleep = [&] { spend(); };
-  own.slot().flags.store(board::kSlotFloorFirst);
-  spend();
-  EXPECT_TRUE(Admit(10 * kMs).floor);
-}
-
-TEST_F(GateTest, AFloorSetWhileHeldIsFeltAtOnce) {
-  HolderRuns(kStart, kStart + 100 * kUs);
-  host.on_sleep = [&] {
-    HolderRuns(host.now, host.now + 100 * kUs);
-    if (host.now > kStart + 300 * kMs) own.slot().min_share_ppm.store(100'000);
-  };
-  const Admission admission = Admit(10 * kMs);
-  EXPECT_TRUE(admission.floor);
-  EXPECT_LE(admission.at_ns, kStart + 361 * kMs);
 }
 
 TEST_F(GateTest, OwnClaimIsDrawnBackOthersAreNot) {

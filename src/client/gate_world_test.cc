@@ -251,6 +251,38 @@ TEST_F(GateWorldTest, WeightsDivideTheDevice) {
   EXPECT_NEAR(Shares()[0], 2.0 / 3, 0.067);
 }
 
+// Deficit round robin: shares as weights, however many there are and however long their kernels.
+TEST_F(GateWorldTest, WeightsDivideTheDeviceAmongMany) {
+  const std::uint32_t weights[] = {500, 1000, 2000, 4000};
+  const std::int64_t lengths[] = {100 * kUs, 50 * kUs, 300 * kUs, 1 * kMs};
+  std::vector<std::function<void(Client&)>> bodies;
+  for (int i = 0; i < 4; ++i) {
+    Add(5).peer().slot().weight_permille.store(weights[i]);
+    bodies.push_back(Backlogged(lengths[i], 2 * kWhile));
+  }
+  Run(bodies);
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_NEAR(Shares()[i], weights[i] / 7500.0, 0.02) << i;
+}
+
+// mortar set NAME --weight, half-way.
+TEST_F(GateWorldTest, ChangedWeightsCountFromThenOn) {
+  for (int i = 0; i < 3; ++i) Add(5);
+  std::vector<std::int64_t> before;
+  Run({[&](Client& client) {
+         while (world.now() < kStart + kWhile) client.RunKernel(100 * kUs);
+         for (const auto& one : clients) before.push_back(one->device_ns);
+         client.peer().slot().weight_permille.store(6000);
+         client.peer().board().Bump();
+         while (world.now() < kStart + 2 * kWhile) client.RunKernel(100 * kUs);
+       },
+       Backlogged(100 * kUs, 2 * kWhile), Backlogged(200 * kUs, 2 * kWhile)});
+  const std::vector<double> expected = {6.0 / 8, 1.0 / 8, 1.0 / 8};
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_NEAR(static_cast<double>(before[i]) / kWhile, 1.0 / 3, 0.03);
+    EXPECT_NEAR(static_cast<double>(clients[i]->device_ns - before[i]) / kWhile, expected[i], 0.03) << i;
+  }
+}
+
 // Whatever bytes a dead equal, or chance, left for its share: it does not hold the living up.
 TEST_F(GateWorldTest, WrongSharesDoNotHoldUpEquals) {
   for (const std::uint64_t wrong : {std::uint64_t{1} << 62, ~std::uint64_t{0}}) {

@@ -11,11 +11,13 @@
 namespace mortar::client {
 namespace {
 
-base::Status ReadNumber(const char* variable, std::uint32_t lowest, std::uint32_t highest,
-                        std::uint32_t* value) {
+constexpr std::uint64_t kMostMemory = std::uint64_t{1} << 52;  // chosen: more than any device has
+
+template <typename T>
+base::Status ReadNumber(const char* variable, T lowest, T highest, T* value) {
   const char* text = std::getenv(variable);
   if (text == nullptr || *text == '\0') return {};
-  std::uint32_t parsed = 0;
+  T parsed = 0;
   const char* end = text + std::strlen(text);
   const auto [rest, error] = std::from_chars(text, end, parsed);
   if (error != std::errc() || rest != end || parsed < lowest || parsed > highest) {
@@ -58,9 +60,12 @@ base::Result<Options> ReadOptions() {
   Options options;
   options.join.name = Text("MORTAR_NAME");
   for (const auto& status :
-       {ReadNumber("MORTAR_PRIORITY", 0, 9, &options.join.priority),
-        ReadNumber("MORTAR_MAX_SLOWDOWN", 0, 100'000'000, &options.join.max_slowdown_ppm),
-        ReadNumber("MORTAR_WEIGHT", 1, 1'000'000, &options.join.weight_permille)}) {
+       {ReadNumber("MORTAR_PRIORITY", 0U, 9U, &options.join.priority),
+        ReadNumber("MORTAR_MAX_SLOWDOWN", 0U, 100'000'000U, &options.join.max_slowdown_ppm),
+        ReadNumber("MORTAR_WEIGHT", 1U, 1'000'000U, &options.join.weight_permille),
+        ReadNumber("MORTAR_MIN_SHARE", 0U, 1'000'000U, &options.join.min_share_ppm),
+        ReadNumber("MORTAR_FLOOR_FIRST", 0U, 1U, &options.join.floor_first),
+        ReadNumber("MORTAR_MEMORY", std::uint64_t{0}, kMostMemory, &options.join.memory_limit)}) {
     if (!status.ok()) return status.error();
   }
   options.strict = Flag("MORTAR_STRICT");

@@ -11,7 +11,8 @@ namespace mortar::client {
 
 struct Options {
   board::JoinRequest
-      join;  // MORTAR_NAME, MORTAR_PRIORITY (0–9), MORTAR_MAX_SLOWDOWN (ppm), MORTAR_WEIGHT (permille)
+      join;  // MORTAR_NAME, MORTAR_PRIORITY (0–9), MORTAR_MAX_SLOWDOWN (ppm), MORTAR_WEIGHT (permille),
+             // MORTAR_MIN_SHARE (ppm), MORTAR_FLOOR_FIRST (0, 1), MORTAR_MEMORY (bytes; 0: no limit)
   bool strict = false;            // MORTAR_STRICT=1: refuse to start where Mortar cannot work
   bool disabled = false;          // MORTAR_DISABLE=1: load, do nothing
   bool record_profile = false;    // MORTAR_PROFILE_RECORD=1: time every launch, keep offline means

@@ -13,6 +13,20 @@ namespace mortar::client {
 namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
+constexpr std::uint64_t kWholePpm = 1'000'000;
+
+// Floors beyond the whole device could not all be kept: who comes last goes without one, and is told so.
+void FitFloor(board::Board& board, board::JoinRequest* request) {
+  if (request->min_share_ppm == 0 || board.SumOfFloors(-1) + request->min_share_ppm <= kWholePpm) return;
+  board.ClearStale();
+  const std::uint64_t sum = board.SumOfFloors(-1);
+  if (sum + request->min_share_ppm <= kWholePpm) return;
+  base::LogOnce("floors", "join board " + board.path() + ": the floors of its clients come to " +
+                              std::to_string(sum / 10'000) + " % of the device, so this program's of " +
+                              std::to_string(request->min_share_ppm / 10'000) +
+                              " % cannot be kept; it runs without one (mortar set NAME --min-share)");
+  request->min_share_ppm = 0;
+}
 
 }  // namespace
 
@@ -22,10 +36,12 @@ base::Result<std::unique_ptr<Session>> Session::Open(const std::string& device, 
   if (!directory.ok()) return directory.error();
   auto board = board::Board::Open(*directory, device, /*create=*/true);
   if (!board.ok()) return board.error();
-  auto ref = board->Join(options.join);
+  board::JoinRequest request = options.join;
+  FitFloor(*board, &request);
+  auto ref = board->Join(request);
   if (!ref.ok() && ref.error().code == base::Code::kExists) {
     // A second process of the same program: `mortar run` has seen that the name was free for the first.
-    board::JoinRequest second = options.join;
+    board::JoinRequest second = request;
     second.name = board::CutText(second.name, 48) + "-" + std::to_string(getpid());
     ref = board->Join(second);
   }

@@ -170,6 +170,7 @@ bool BetterPlacedWaits(const View& view, const Ask& ask, const Chance& chance) {
 }
 
 bool EqualsTurn(const View& view, const Ask& ask, std::int64_t quantum_ns, std::int64_t* wake_at_ns) {
+  if (ask.waiting_since_ns != 0 && view.now_ns - ask.waiting_since_ns > kLongestTurnNs) return false;
   for (int i = 0; i < view.count; ++i) {
     const Peer& peer = view.peers[static_cast<std::size_t>(i)];
     if (peer.priority != ask.priority || !IsActive(peer, view.now_ns)) continue;

@@ -13,6 +13,8 @@ inline constexpr std::int64_t kPollNs = 20'000;
 // Chosen: an equal that has had this much more device time than another did not get it by taking turns: one
 // of the numbers is wrong (the board's content is untrusted), and nobody waits because of it.
 inline constexpr std::uint64_t kLargestDebtNs = 10'000'000'000;
+// Chosen: and nobody waits longer than this for an equal's turn, whatever the numbers say.
+inline constexpr std::int64_t kLongestTurnNs = 1'000'000'000;
 
 // Active = submitted, waited or had device work less than `idle_after` ago; but never after kStandstillNs
 // without any activity (principle 4: time heals; a stopped or dead holder loses its force).

@@ -192,5 +192,18 @@ TEST(RuleTest, EqualsTakeTurnsByDeviceTime) {
   EXPECT_FALSE(EqualsTurn(view, ask, 2'000'000, &wake_at));
 }
 
+TEST(RuleTest, NobodyWaitsForAnEqualsTurnForEver) {
+  View view = HolderInGap(500);
+  view.peers[0].priority = 5;
+  view.peers[0].busy_until_ns = kNow + 100 * kUs;
+  Ask ask = Filler(100);
+  ask.served_ns = 9'000'000'000;  // 9 s more than the equal: taken for true
+  ask.waiting_since_ns = kNow - kLongestTurnNs;
+  std::int64_t wake_at = 0;
+  EXPECT_TRUE(EqualsTurn(view, ask, 2'000 * kUs, &wake_at));
+  ask.waiting_since_ns -= 1;
+  EXPECT_FALSE(EqualsTurn(view, ask, 2'000 * kUs, &wake_at));
+}
+
 }  // namespace
 }  // namespace mortar::policy

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <bit>
 
+#include "policy/floor.h"
 #include "policy/policy.h"
+#include "policy/rule.h"
 #include "sim/world.h"
 
 namespace mortar::sim {
@@ -60,6 +62,7 @@ void World::Publish(ThreadData& t, policy::Doing doing, Ns now, const predict::F
   t.lane->last_activity = now;
   news.doing = doing;
   news.withheld = forecast.withheld;
+  news.spent = forecast.spent;
   news.ladder = forecast.ladder;
   news.busy_until_ns = forecast.busy_until_ns;
   news.next_submit_ns = forecast.next_submit_ns;
@@ -124,6 +127,7 @@ void World::Submit(ThreadData& t, const Step& step, Ns now) {
   t.held_since = now;
   t.refused = false;
   t.extra = spec_.gate_ns;
+  c.floor_due = policy::FloorDueOnArrival(c.floor_due, std::max(c.floor_seen, c.in_flight_until), now);
   if (live_ && t.lane->last_activity + kRestedNs < now) CatchUpTurns(c, now);
   Look(t, step, now);
 }
@@ -134,6 +138,23 @@ void World::Look(ThreadData& t, const Step& step, Ns now) {
   } else {
     LookOwn(t, step, now);
   }
+}
+
+void World::AskForFloor(ClientData& c, Ns now, policy::Ask* ask) {
+  ask->floor_share_ppm = c.spec->min_share_ppm;
+  if (ask->floor_share_ppm == 0) return;
+  ask->floor_first = c.spec->floor_first;
+  ask->floor_due_ns = c.floor_due;
+  c.room.Add(policy::RoomOf(view_, *ask), now);
+  ask->floor_room_ns = c.room.room_ns;
+}
+
+void World::ChargeFloor(ClientData& c, const policy::Ask& ask, Ns now, bool floor) {
+  c.floor_seen = now;
+  c.floor_due = now;
+  if (ask.floor_share_ppm == 0) return;
+  c.floor_due = policy::FloorDueAfter(ask.floor_due_ns, now, policy::Length(ask), ask.floor_share_ppm, floor);
+  c.result.floors += floor ? 1 : 0;
 }
 
 void World::LookLive(ThreadData& t, const Step& step, Ns now) {
@@ -147,6 +168,7 @@ void World::LookLive(ThreadData& t, const Step& step, Ns now) {
   ask.waiting_since_ns = t.held_since;
   ask.served_ns = c.served;
   BuildView(t.client, now);
+  AskForFloor(c, now, &ask);
   const policy::Verdict verdict = policy::Decide(view_, ask);
   if (verdict.action == policy::Action::kWait) {
     policy::LaneNews& news = t.lane->news;
@@ -166,7 +188,9 @@ void World::LookLive(ThreadData& t, const Step& step, Ns now) {
   if (filled || policy::CheckedClaim(fill_until_, now) < until) {
     fill_client_ = t.client;
     fill_until_ = until;
+    fill_floor_ = verdict.reason == policy::Reason::kFloor;
   }
+  ChargeFloor(c, ask, now, verdict.reason == policy::Reason::kFloor);
   c.in_flight_until = std::max(verdict.until_ns, now);
   Pass(t, step, now, verdict.until_ns, true, filled);
 }
@@ -193,6 +217,7 @@ void World::Pass(ThreadData& t, const Step& step, Ns now, Ns until, bool through
     c.result.fills += filled ? 1 : 0;
   } else if (c.others) {
     submission.fill_until_ns = policy::CheckedClaim(fill_until_, now);
+    submission.fill_is_floor = fill_floor_;
   }
   if (t.refused) {
     ++c.result.held;
@@ -249,14 +274,16 @@ void World::TakeEnded(ThreadData& t) {
   ClientData& c = clients_[t.client];
   LaneState& lane = *t.lane;
   const predict::RequestTracker::Ended ended = lane.predictor.TakeEnded();
-  lane.controller.OnRequest(ended.request_ns, ended.harm_ns, ended.control);
+  lane.controller.OnRequest(ended.request_ns, ended.harm_ns, ended.control, ended.floor_harm_ns);
   lane.predictor.set_caution(lane.controller.caution());
+  lane.predictor.set_spent(lane.controller.spent());
   lane.predictor.PlanNext(lane.controller.NextIsControl(lane.random.Uniform()));
   if (ended.control) {
     ++c.result.controls;
   } else {
     c.result.request_ns += ended.request_ns;
     c.result.harm_ns += ended.harm_ns;
+    c.result.floor_harm_ns += ended.floor_harm_ns;
   }
 }
 

@@ -258,7 +258,7 @@ void World::ReturnFromWait(ThreadData& t, Ns now) {
             .lane = t.index,
             .begin_ns = t.began,
             .end_ns = now,
-            .value_ns = predictor.last_harm_ns()});
+            .value_ns = predictor.last_harm_ns() + predictor.last_floor_harm_ns()});
   if (predictor.has_ended()) TakeEnded(t);
   if (keeper_ != nullptr && t.client == 0) keeper_->OnWaitReturn(now);
   if (spec_.keep_waits) c.result.wait_returns.push_back(now);

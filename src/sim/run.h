@@ -75,6 +75,8 @@ struct ClientSpec {
   std::uint32_t learn_laps = 0;
   double max_slowdown = 0.02;
   double weight = 1;
+  std::uint32_t min_share_ppm = 0;                           // floor under its share of device time; 0: none
+  bool floor_first = false;                                  // its floor comes before others' max_slowdown
   Ns request_ns = 0;                                         // kSlice: what a request takes alone
   std::uint32_t most_between = UINT32_MAX;                   // kSlice: requests between two of the holder's
   std::uint32_t first_device = 0;                            // where the program's first device is in the run
@@ -116,9 +118,9 @@ struct ClientResult {
   std::vector<RequestTimes> requests;  // that ended in the window
   std::uint64_t ops = 0;               // completed in the window
   Ns work_ns = 0;                      // useful device time completed in the window
-  std::uint64_t submits = 0, fills = 0, held = 0, waits = 0;
+  std::uint64_t submits = 0, fills = 0, floors = 0, held = 0, waits = 0;  // floors are fills too
   Ns held_ns = 0;
-  Ns harm_ns = 0, request_ns = 0;  // as the live accounts say, all requests
+  Ns harm_ns = 0, floor_harm_ns = 0, request_ns = 0;  // as the live accounts say, all requests
   std::uint64_t controls = 0;
   bool measured = false;
   double measured_slowdown = 0, measured_low = 0, measured_high = 0;

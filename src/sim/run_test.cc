@@ -88,6 +88,41 @@ TEST(RunTest, FillStartsNothingThatDoesNotFit) {
   EXPECT_LE(Longest(result), 151 * kUs);
 }
 
+struct FloorCase {
+  std::uint32_t share_ppm;
+  bool first;
+  double max_slowdown;
+};
+// Holder: 10 us think, 185 us kernel, blocking: never idle for long. Filler: 10 ms kernels.
+RunResult ShareWithFloor(Policy policy, const FloorCase& floor) {
+  RunSpec spec;
+  spec.policy = policy;
+  spec.for_ns = 4'000 * kMs;
+  spec.clients = {MakeClient(ProgramWriter().Launch(10 * kUs, 185 * kUs).WaitAll(0).End(), 0, true),
+                  MakeClient(ProgramWriter().Launch(0, 10 * kMs).End(), 9)};
+  spec.clients[0].max_slowdown = floor.max_slowdown;
+  spec.clients[1].min_share_ppm = floor.share_ppm;
+  spec.clients[1].floor_first = floor.first;
+  return sim::Run(spec);
+}
+
+double DeviceShare(const RunResult& result) { return static_cast<double>(result.clients[1].work_ns) / 4e9; }
+
+TEST(RunTest, FloorsAreKeptUnlessTheHolderAllowsLess) {
+  EXPECT_EQ(ShareWithFloor(Policy::kFill, {0, false, 0.02}).clients[1].work_ns, 0);
+  // 10 % takes a ninth of the holder's time: within an allowance of 30 %, and beyond one of 2 %.
+  EXPECT_NEAR(DeviceShare(ShareWithFloor(Policy::kFill, {100'000, false, 0.3})), 0.1, 0.01);
+  EXPECT_NEAR(DeviceShare(ShareWithFloor(Policy::kFill, {100'000, true, 0.02})), 0.1, 0.01);
+  const RunResult yields = ShareWithFloor(Policy::kFill, {100'000, false, 0.02});
+  EXPECT_GT(yields.clients[1].floors, 0U);
+  EXPECT_LE(DeviceShare(yields), 0.021);
+  const ClientResult& holder = yields.clients[0];
+  EXPECT_GT(holder.floor_harm_ns, 0);
+  EXPECT_LE(static_cast<double>(holder.harm_ns + holder.floor_harm_ns),
+            0.021 * static_cast<double>(holder.request_ns));
+  EXPECT_EQ(ShareWithFloor(Policy::kExclusive, {100'000, true, 0.02}).clients[1].work_ns, 0);
+}
+
 TEST(RunTest, ExclusiveStopsTheFillerWhileTheHolderIsActive) {
   EXPECT_EQ(Share(Policy::kExclusive, 30 * kUs).clients[1].work_ns, 0);
 }

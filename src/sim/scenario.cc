@@ -130,6 +130,14 @@ base::Result<double> ParseShare(const std::string& text) {
   return value / 100;
 }
 
+base::Result<double> ParseMinShare(const std::string& text) {
+  const auto share = ParseShare(text);
+  if (!share || *share < 1e-6 || *share > 1) {
+    return Error{Code::kInvalid, "takes a percentage above 0% and up to 100%, as 10%"};
+  }
+  return *share;
+}
+
 base::Result<DeviceKind> ParseKind(const std::string& text) {
   if (text == "fifo") return DeviceKind::kFifo;
   if (text == "sliced") return DeviceKind::kSliced;
@@ -156,6 +164,8 @@ base::Status ReadClient(const toml::table& table, std::size_t number, const std:
   reader.Parsed<trace::ArrivalSpec>(
       "arrivals", [](const std::string& text) { return trace::ParseArrivals(text); }, &client.arrivals);
   reader.Parsed<double>("max_slowdown", ParseShare, &client.max_slowdown);
+  reader.Parsed<double>("min_share", ParseMinShare, &client.min_share);
+  reader.Flag("floor_first", &client.floor_first);
   if (auto status = reader.Finish(); !status) return status;
   if (client.recording.empty()) {
     return Error{Code::kInvalid, name + ":" + std::to_string(table.source().begin.line) + ": client " +
@@ -219,6 +229,11 @@ base::Result<Scenario> ReadScenario(std::string_view text, const std::string& na
     const toml::table* client = (*list)[i].as_table();
     if (client == nullptr) return Error{Code::kInvalid, name + ": client: takes tables, [[client]]"};
     if (auto status = ReadClient(*client, i, name, &scenario); !status) return status.error();
+  }
+  double floors = 0;
+  for (const ScenarioClient& client : scenario.clients) floors += client.min_share;
+  if (floors > 1 + 1e-9) {
+    return Error{Code::kInvalid, name + ": min_share: all clients' together are above 100%"};
   }
   if (IsYardstick(scenario.policy) && scenario.clients.size() < 2) {
     return Error{Code::kInvalid, name + ": policy: a yardstick needs a holder and somebody to fill"};

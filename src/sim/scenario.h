@@ -30,6 +30,8 @@ struct ScenarioClient {
   trace::ArrivalSpec arrivals;
   double max_slowdown = 0.02;
   double weight = 1;
+  double min_share = 0;
+  bool floor_first = false;
   std::uint32_t device = 0;
   Ns split_ns = 0;
   Ns split_cost_ns = 0;
@@ -58,7 +60,9 @@ struct ScenarioRow {
   int priority = 0;
   Row row;  // requests, times and slowdowns
   double work_vs_alone = 0;
-  double work_ns = 0;  // per second
+  double work_ns = 0;        // per second
+  std::uint64_t floors = 0;  // of its fills, those that went by its floor
+  double floor_harm = 0;     // modelled, by others' floor fills, over undisturbed request time
 };
 struct ScenarioResult {
   std::vector<ScenarioRow> clients;  // as written

@@ -52,6 +52,8 @@ base::Result<Prepared> Prepare(const Scenario& scenario, const ScenarioClient& c
   prepared.spec.jitter = scenario.jitter && judged;
   prepared.spec.max_slowdown = client.max_slowdown;
   prepared.spec.weight = client.weight;
+  prepared.spec.min_share_ppm = static_cast<std::uint32_t>(std::llround(client.min_share * 1e6));
+  prepared.spec.floor_first = client.floor_first;
   RunSpec alone = Frame(scenario);
   alone.policy = Policy::kShare;
   alone.clients = {prepared.spec};
@@ -130,6 +132,10 @@ base::Result<ScenarioResult> RunScenario(const Scenario& scenario, const std::st
     row.name = client.name;
     row.recording = client.recording;
     row.priority = client.priority;
+    row.floors = result.run.clients[i].floors;
+    const ClientResult& had = result.run.clients[i];
+    const Ns base = had.request_ns - had.harm_ns - had.floor_harm_ns;
+    row.floor_harm = base > 0 ? static_cast<double>(had.floor_harm_ns) / static_cast<double>(base) : 0;
     Judge(result.run.clients[i], ByNumber(prepared[i].alone.clients[0]), client.max_slowdown, &row.row);
     row.work_ns = PerSecond(result.run, i);
     const double alone = PerSecond(prepared[i].alone, 0);

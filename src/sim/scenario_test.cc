@@ -22,6 +22,8 @@ recording = "/b.json"
 name = "train"
 priority = 4
 split_us = 50
+min_share = "10%"
+floor_first = true
 )";
 
 TEST(ScenarioTest, ReadsWhatIsWritten) {
@@ -40,6 +42,8 @@ TEST(ScenarioTest, ReadsWhatIsWritten) {
   EXPECT_EQ(scenario->clients[1].name, "train");
   EXPECT_EQ(scenario->clients[1].priority, 4);
   EXPECT_EQ(scenario->clients[1].split_ns, 50'000);
+  EXPECT_DOUBLE_EQ(scenario->clients[1].min_share, 0.1);
+  EXPECT_TRUE(scenario->clients[1].floor_first);
 }
 
 struct Bad {
@@ -67,6 +71,13 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"[[client]]\nrecording = \"a\"\narrivals = \"sometimes\"\n", "mix.toml:3: client 1: arrivals"},
         Bad{"[[client]]\nrecording = \"a\"\narrivals = \"poisson:-1/s\"\n", "arrivals"},
         Bad{"[[client]]\nrecording = \"a\"\nmax_slowdown = \"2\"\n", "as 2%"},
+        Bad{"[[client]]\nrecording = \"a\"\nmin_share = \"0%\"\n", "min_share: takes a percentage above 0%"},
+        Bad{"[[client]]\nrecording = \"a\"\nmin_share = \"101%\"\n", "up to 100%"},
+        Bad{"[[client]]\nrecording = \"a\"\nmin_share = \"nan%\"\n", "up to 100%"},
+        Bad{"[[client]]\nrecording = \"a\"\nfloor_first = 1\n", "takes true or false"},
+        Bad{"[[client]]\nrecording = \"a\"\nmin_share = \"60%\"\n[[client]]\nrecording = \"b\"\nmin_share = "
+            "\"50%\"\n",
+            "together are above 100%"},
         Bad{"for = \"5\"\n[[client]]\nrecording = \"a\"\n", "for: takes a time"},
         Bad{"[device]\nmode = \"merged\"\n[[client]]\nrecording = \"a\"\n", "fifo or sliced"},
         Bad{"policy = \"oracle-gap\"\n[[client]]\nrecording = \"a\"\n", "somebody to fill"}));

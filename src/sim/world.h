@@ -10,6 +10,7 @@
 #include "base/histogram.h"
 #include "base/random.h"
 #include "policy/controller.h"
+#include "policy/floor.h"
 #include "policy/lanes.h"
 #include "predict/lane.h"
 #include "sim/device.h"
@@ -34,6 +35,7 @@ struct LaneState {
   LaneState(predict::KernelTable& kernels, std::uint64_t seed, double limit)
       : predictor(kernels, seed), controller(limit), random(seed + 1) {
     predictor.set_caution(controller.caution());
+    predictor.set_spent(controller.spent());
   }
   predict::LanePredictor predictor;
   policy::Controller controller;
@@ -109,6 +111,9 @@ struct ClientData {
   std::uint64_t slice_after = 0;    // kSlice: the holder's request that it follows
   std::uint32_t slice_count = 0;    // kSlice: requests begun since that one
   std::uint64_t served = 0;
+  Ns floor_due = 0;  // policy/floor.h
+  Ns floor_seen = 0;
+  policy::RoomSeen room;
   std::uint32_t in_flight_ops = 0;
   ClientResult result;
   // What was foretold too late, and too early.
@@ -161,6 +166,8 @@ class World final : public DeviceListener {
   void LookLive(ThreadData& t, const Step& step, Ns now);
   void LookOwn(ThreadData& t, const Step& step, Ns now);
   void Pass(ThreadData& t, const Step& step, Ns now, Ns until, bool through_gate, bool filled);
+  void AskForFloor(ClientData& c, Ns now, policy::Ask* ask);
+  void ChargeFloor(ClientData& c, const policy::Ask& ask, Ns now, bool floor);
   void UpdatePeer(std::uint32_t client);
   void BuildView(std::uint32_t asker, Ns now);
   void Publish(ThreadData& t, policy::Doing doing, Ns now, const predict::Forecast& forecast);
@@ -198,6 +205,7 @@ class World final : public DeviceListener {
   Ns look_ns_ = kReactNs;
   std::uint32_t fill_client_ = kNone;
   Ns fill_until_ = 0;
+  bool fill_floor_ = false;  // the claim is a floor fill's
   std::unique_ptr<Yardstick> yardstick_;
   std::uint32_t unjudged_ = 0;
   std::uint64_t judged_requests_ = 0;

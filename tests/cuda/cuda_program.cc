@@ -1,6 +1,8 @@
 // A program that opens the CUDA driver as programs do, and says what happens. For the tests of this folder.
 //
-//   cuda_program PATH [fork|two]     PATH: libcuda.so.1, or where a driver lies; two: and a second device
+//   cuda_program PATH [fork|two|memory]     PATH: libcuda.so.1, or where a driver lies; two: and a second
+//   device;
+//                                           memory: takes memory and gives it back, nothing else
 #include <dlfcn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -73,6 +75,54 @@ int UseTwo() {
   return 0;
 }
 
+// What the driver says there is, what it gives, and what is left; each line is checked by the test.
+int UseMemory(const char* path) {
+  constexpr std::size_t kMiB = 1 << 20;
+  library = dlopen(path, RTLD_NOW);
+  if (library == nullptr) return 1;
+  auto* allocate = Find<CUresult(CUdeviceptr*, std::size_t)>("cuMemAlloc_v2");
+  auto* free = Find<CUresult(CUdeviceptr)>("cuMemFree_v2");
+  auto* allocate_async = Find<CUresult(CUdeviceptr*, std::size_t, CUstream)>("cuMemAllocAsync");
+  auto* free_async = Find<CUresult(CUdeviceptr, CUstream)>("cuMemFreeAsync");
+  auto* wait = Find<CUresult()>("cuCtxSynchronize");
+  const auto tell = [&] {
+    std::size_t left = 0;
+    std::size_t total = 0;
+    Find<CUresult(std::size_t*, std::size_t*)>("cuMemGetInfo_v2")(&left, &total);
+    std::printf("free %zu of %zu MiB\n", left / kMiB, total / kMiB);
+  };
+  Find<CUresult(unsigned)>("cuInit")(0);
+  std::size_t total = 0;
+  Find<CUresult(std::size_t*, CUdevice)>("cuDeviceTotalMem_v2")(&total, 0);
+  std::printf("total %zu MiB\n", total / kMiB);
+  CUcontext context = nullptr;
+  Find<CUresult(CUcontext*, CUdevice)>("cuDevicePrimaryCtxRetain")(&context, 0);
+  Find<CUresult(CUcontext)>("cuCtxSetCurrent")(context);
+  CUdeviceptr one = 0;
+  CUdeviceptr two = 0;
+  CUdeviceptr managed = 0;
+  std::printf("alloc: %d\n", allocate(&one, 40 * kMiB));
+  tell();
+  std::printf("managed: %d\n", Find<CUresult(CUdeviceptr*, std::size_t, unsigned)>("cuMemAllocManaged")(
+                                   &managed, 16 * kMiB, 1));
+  std::printf("beyond: %d\n", allocate(&two, 9 * kMiB));
+  std::printf("free: %d\n", free(one));
+  std::printf("twice: %d\n", free(one));
+  std::printf("stream-ordered: %d\n", allocate_async(&one, 40 * kMiB, nullptr));
+  std::printf("beyond: %d\n", allocate_async(&two, 9 * kMiB, nullptr));
+  std::printf("given back: %d\n", free_async(one, nullptr));
+  std::printf("wait: %d\n", wait());
+  tell();
+  std::printf("again: %d\n", allocate(&one, 48 * kMiB));
+  // The context takes the rest along.
+  Find<CUresult(CUdevice)>("cuDevicePrimaryCtxRelease_v2")(0);
+  Find<CUresult(CUcontext*, CUdevice)>("cuDevicePrimaryCtxRetain")(&context, 0);
+  Find<CUresult(CUcontext)>("cuCtxSetCurrent")(context);
+  tell();
+  std::fflush(stdout);
+  return 0;
+}
+
 // Before anything of CUDA's: parent and child each become a client of their own, and both are there
 // at the end.
 int ForkAndUse(const char* path) {
@@ -100,6 +150,7 @@ int ForkAndUse(const char* path) {
 int main(int count, char** words) {
   if (count < 2) return 2;
   if (count > 2 && std::strcmp(words[2], "fork") == 0) return ForkAndUse(words[1]);
+  if (count > 2 && std::strcmp(words[2], "memory") == 0) return UseMemory(words[1]);
   const int code = Use(words[1]);
   return code == 0 && count > 2 && std::strcmp(words[2], "two") == 0 ? UseTwo() : code;
 }

@@ -11,6 +11,7 @@ Classes:
   resolve   hands out functions, kernels or names
   context   makes or ends contexts and streams; graph: makes what a graph launch launches
   begin     the first call of a program
+  memory    takes device memory, gives it back, or tells how much there is
   plain     is none of Mortar's business: forwarded
 
 Submits are launch, transfer, order, callback and record.
@@ -43,6 +44,10 @@ RULES = (
                 r"cuStreamCreate|cuStreamCreateWithPriority|cuGreenCtxStreamCreate|cuStreamDestroy|"
                 r"cuGreenCtxDestroy"),
     ("graph", r"cuGraphInstantiate\w*"),
+    ("memory", r"cuMemAlloc|cuMemAllocPitch|cuMemAllocManaged|cuArrayCreate|cuArray3DCreate|cuArrayDestroy|"
+               r"cuMipmappedArrayCreate|cuMipmappedArrayDestroy|cuMemCreate|cuMemRelease|"
+               r"cuMemRetainAllocationHandle|cuMemMap|cuMemUnmap|cuMemPoolTrimTo|cuMemPoolDestroy|cuMemGetInfo|"
+               r"cuDeviceTotalMem"),
 )
 
 

@@ -190,6 +190,10 @@ function drawFigures(card, device) {
 
 function drawTable(card, device) {
   const head = ["client", "state", "pid", "priority", "submits/s", "fills/s", "device", "held", "harm now", "measured", "limit"];
+  const floors = device.clients.some((c) => c.min_share != null || c.floor_harm_modelled_since_joining > 0);
+  const memory = device.clients.some((c) => c.memory > 0 || c.memory_limit != null);
+  if (floors) head.push("floor", "by floor", "harm by floors");
+  if (memory) head.push("memory");
   const rows = [...device.clients].sort((a, b) => a.priority - b.priority || (a.name < b.name ? -1 : 1)).map((c) => {
     const harm = Math.max(c.harm_modelled ?? c.harm_modelled_since_joining ?? 0, c.harm_measured ? c.harm_measured.mean : 0);
     const part = ofLimit(harm, c.max_slowdown);
@@ -201,11 +205,15 @@ function drawTable(card, device) {
       row.append(make("td", {}, String(text)));
     row.append(make("td", { class: "harm" }, percent(c.harm_modelled)),
       make("td", { class: "harm" }, c.harm_measured ? percent(c.harm_measured.mean) : "–"), make("td", {}, percent(c.max_slowdown), meter));
+    if (floors) for (const text of [c.min_share == null ? "–" : percent(c.min_share) + (c.floor_first ? " first" : ""), percent(c.floor_share), percent(c.floor_harm_modelled)])
+      row.append(make("td", {}, text));
+    if (memory) row.append(make("td", {}, bytes(c.memory) + (c.memory_limit == null ? "" : ` of ${bytes(c.memory_limit)}`)));
     return row;
   });
   card.table.replaceChildren(make("thead", {}, make("tr", {}, ...head.map((text) => make("th", {}, text)))), make("tbody", {}, ...rows));
 }
 
+const bytes = (n) => n >= 2 ** 30 ? `${(n / 2 ** 30).toPrecision(3)} GiB` : `${Math.round(n / 2 ** 20)} MiB`;
 const describeUser = (u) => `${u.pid} ${u.program || "?"} (${u.through}${u.memory_bytes ? `, ${u.memory_bytes >> 20} MiB` : ""})`;
 
 function drawNotes(card, device) {

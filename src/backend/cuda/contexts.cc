@@ -1,6 +1,7 @@
 // The program's first call, contexts, streams, captures and graphs being made and destroyed.
 #include "backend/cuda/captures.h"
 #include "backend/cuda/functions.h"
+#include "backend/cuda/memory.h"
 #include "backend/cuda/places.h"
 #include "backend/cuda/samples.h"
 #include "backend/cuda/submit.h"
@@ -30,7 +31,15 @@ CUresult EndContext(CUcontext context, Arguments... arguments) noexcept {
   if (status == CUDA_SUCCESS && context != nullptr) {
     OnContextGone(context);
     EndCapturesOf(context);
+    OnContextMemoryGone(context);
   }
+  return status;
+}
+
+template <Symbol kSymbol>
+CUresult EndPrimaryContext(CUdevice device) noexcept {
+  const CUresult status = EndContext<kSymbol>(nullptr, device);
+  if (status == CUDA_SUCCESS && Active()) OnPrimaryReleased(device);
   return status;
 }
 
@@ -102,7 +111,9 @@ MORTAR_CUDA_HANDLER(cuCtxCreate_v4)
   return CreateContext<Symbol::cuCtxCreate_v4>(device, made, parameters, flags, device);
 }
 MORTAR_CUDA_HANDLER(cuDevicePrimaryCtxRetain)(CUcontext* made, CUdevice device) noexcept {
-  return CreateContext<Symbol::cuDevicePrimaryCtxRetain>(device, made, device);
+  const CUresult status = CreateContext<Symbol::cuDevicePrimaryCtxRetain>(device, made, device);
+  if (status == CUDA_SUCCESS && made != nullptr && Active()) OnPrimaryRetained(device, *made);
+  return status;
 }
 
 MORTAR_CUDA_HANDLER(cuCtxDestroy)(CUcontext context) noexcept {
@@ -115,16 +126,16 @@ MORTAR_CUDA_HANDLER(cuCtxDetach)(CUcontext context) noexcept {
   return EndContext<Symbol::cuCtxDetach>(context, context);
 }
 MORTAR_CUDA_HANDLER(cuDevicePrimaryCtxRelease)(CUdevice device) noexcept {
-  return EndContext<Symbol::cuDevicePrimaryCtxRelease>(nullptr, device);
+  return EndPrimaryContext<Symbol::cuDevicePrimaryCtxRelease>(device);
 }
 MORTAR_CUDA_HANDLER(cuDevicePrimaryCtxRelease_v2)(CUdevice device) noexcept {
-  return EndContext<Symbol::cuDevicePrimaryCtxRelease_v2>(nullptr, device);
+  return EndPrimaryContext<Symbol::cuDevicePrimaryCtxRelease_v2>(device);
 }
 MORTAR_CUDA_HANDLER(cuDevicePrimaryCtxReset)(CUdevice device) noexcept {
-  return EndContext<Symbol::cuDevicePrimaryCtxReset>(nullptr, device);
+  return EndPrimaryContext<Symbol::cuDevicePrimaryCtxReset>(device);
 }
 MORTAR_CUDA_HANDLER(cuDevicePrimaryCtxReset_v2)(CUdevice device) noexcept {
-  return EndContext<Symbol::cuDevicePrimaryCtxReset_v2>(nullptr, device);
+  return EndPrimaryContext<Symbol::cuDevicePrimaryCtxReset_v2>(device);
 }
 MORTAR_CUDA_HANDLER(cuGreenCtxDestroy)(CUgreenCtx context) noexcept {
   return EndContext<Symbol::cuGreenCtxDestroy>(nullptr, context);

@@ -19,6 +19,7 @@
 #define MORTAR_CUDA_DECLARE_Context MORTAR_CUDA_DECLARE
 #define MORTAR_CUDA_DECLARE_Graph MORTAR_CUDA_DECLARE
 #define MORTAR_CUDA_DECLARE_Begin MORTAR_CUDA_DECLARE
+#define MORTAR_CUDA_DECLARE_Memory MORTAR_CUDA_DECLARE
 #define MORTAR_CUDA_SYMBOL(symbol, class, parameters, arguments) \
   MORTAR_CUDA_DECLARE_##class(symbol, parameters)
 #include "cuda/generated/symbols.def"

@@ -28,6 +28,7 @@ void* HandlerOf(Symbol symbol) {
 #define MORTAR_CUDA_ADDRESS_Context MORTAR_CUDA_ADDRESS
 #define MORTAR_CUDA_ADDRESS_Graph MORTAR_CUDA_ADDRESS
 #define MORTAR_CUDA_ADDRESS_Begin MORTAR_CUDA_ADDRESS
+#define MORTAR_CUDA_ADDRESS_Memory MORTAR_CUDA_ADDRESS
 #define MORTAR_CUDA_SYMBOL(symbol, class, parameters, arguments) MORTAR_CUDA_ADDRESS_##class(symbol),
 #include "cuda/generated/symbols.def"
 #undef MORTAR_CUDA_SYMBOL

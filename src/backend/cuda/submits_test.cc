@@ -119,7 +119,8 @@ TEST_F(SubmitsTest, FillersAreHeldUntilTheHolderLeavesAndOrderingNeverIs) {
   EXPECT_EQ(mortar_cuEventRecord(event, stream), CUDA_SUCCESS);
   EXPECT_EQ(mortar_cuStreamWaitEvent(stream, event, 0), CUDA_SUCCESS);
   EXPECT_EQ(mortar_cuSignalExternalSemaphoresAsync(nullptr, nullptr, 0, stream), CUDA_SUCCESS);
-  EXPECT_EQ(mortar_cuMemAllocAsync(nullptr, 8, stream), CUDA_SUCCESS);
+  CUdeviceptr address = 0;
+  EXPECT_EQ(mortar_cuMemAllocAsync(&address, 8, stream), CUDA_SUCCESS);
   EXPECT_EQ(mortar_cuStreamSynchronize(stream), CUDA_SUCCESS);
   mock.Answer(Symbol::cuLaunchKernel, CUDA_ERROR_LAUNCH_FAILED);
   holder.Stop();

@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "backend/cuda/functions.h"
+#include "backend/cuda/memory.h"
 #include "backend/cuda/submit.h"
 #include "model/kernel_id.h"
 
@@ -69,6 +70,59 @@ CUresult Transfer(const Row& row, CUstream stream, Bytes&& bytes, Host&& host, C
       caller, {.kernel = kernel, .occupies = row.occupies, .may_sample = row.occupies, .waits = waits}, call);
 }
 
+// The driver's function; for memory, with what it counts for.
+template <Symbol kSymbol, bool kPerThread>
+struct Driver {
+  template <typename... Arguments>
+  static CUresult Call(Arguments... arguments) noexcept {
+    return Real<kSymbol>()(arguments...);
+  }
+};
+
+template <Symbol kSymbol, bool kPerThread>
+struct PoolAllocation {
+  static CUresult Call(CUdeviceptr* out, std::size_t bytes, CUstream stream) noexcept {
+    return Counted({out, bytes, nullptr, Explicit(stream, kPerThread)},
+                   [&] { return Real<kSymbol>()(out, bytes, stream); });
+  }
+  static CUresult Call(CUdeviceptr* out, std::size_t bytes, CUmemoryPool pool, CUstream stream) noexcept {
+    return Counted({out, bytes, pool, Explicit(stream, kPerThread)},
+                   [&] { return Real<kSymbol>()(out, bytes, pool, stream); });
+  }
+
+ private:
+  template <typename Make>
+  static CUresult Counted(const PoolRequest& request, Make&& make) noexcept {
+    const PoolTake take = BeforePoolAllocation(request);
+    return take.refused ? CUDA_ERROR_OUT_OF_MEMORY : AfterPoolAllocation(request, take, make());
+  }
+};
+template <bool kPerThread>
+struct Driver<Symbol::cuMemAllocAsync, kPerThread> : PoolAllocation<Symbol::cuMemAllocAsync, kPerThread> {};
+template <bool kPerThread>
+struct Driver<Symbol::cuMemAllocAsync_ptsz, kPerThread>
+    : PoolAllocation<Symbol::cuMemAllocAsync_ptsz, kPerThread> {};
+template <bool kPerThread>
+struct Driver<Symbol::cuMemAllocFromPoolAsync, kPerThread>
+    : PoolAllocation<Symbol::cuMemAllocFromPoolAsync, kPerThread> {};
+template <bool kPerThread>
+struct Driver<Symbol::cuMemAllocFromPoolAsync_ptsz, kPerThread>
+    : PoolAllocation<Symbol::cuMemAllocFromPoolAsync_ptsz, kPerThread> {};
+
+template <Symbol kSymbol, bool kPerThread>
+struct StreamOrderedFree {
+  static CUresult Call(CUdeviceptr address, CUstream stream) noexcept {
+    const auto call = [&] { return Real<kSymbol>()(address, stream); };
+    if (AnyCapture() && IsCaptured(Explicit(stream, kPerThread))) return call();
+    return FreeMemory(address, call);
+  }
+};
+template <bool kPerThread>
+struct Driver<Symbol::cuMemFreeAsync, kPerThread> : StreamOrderedFree<Symbol::cuMemFreeAsync, kPerThread> {};
+template <bool kPerThread>
+struct Driver<Symbol::cuMemFreeAsync_ptsz, kPerThread>
+    : StreamOrderedFree<Symbol::cuMemFreeAsync_ptsz, kPerThread> {};
+
 constexpr bool kTransfer = true;
 constexpr bool kOrder = false;
 
@@ -80,7 +134,7 @@ constexpr bool kOrder = false;
     static constexpr Row kRow{kind, HashLiteral(kind), k##class, (per_thread) != 0, waits};           \
     return Transfer(                                                                                  \
         kRow, stream, [&]() -> std::size_t { return bytes; }, [&]() -> const void* { return host; },  \
-        [&] { return Real<Symbol::symbol>() arguments; });                                            \
+        [&] { return Driver<Symbol::symbol, (per_thread) != 0>::Call arguments; });                   \
   }
 #include "cuda/generated/transfers.def"
 #undef MORTAR_CUDA_TRANSFER

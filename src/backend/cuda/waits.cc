@@ -1,4 +1,5 @@
 // Where the program waits or asks, and the events that it will wait for.
+#include "backend/cuda/memory.h"
 #include "backend/cuda/submit.h"
 #include "model/kernel_id.h"
 
@@ -91,10 +92,12 @@ MORTAR_CUDA_HANDLER(cuEventSynchronize)(CUevent event) noexcept {
       [&] { return Real<Symbol::cuEventSynchronize>()(event); });
 }
 MORTAR_CUDA_HANDLER(cuMemFree)(CUdeviceptr_v1 memory) noexcept {
-  return Wait(nullptr, All, [&] { return Real<Symbol::cuMemFree>()(memory); });
+  return FreeMemory(memory,
+                    [&] { return Wait(nullptr, All, [&] { return Real<Symbol::cuMemFree>()(memory); }); });
 }
 MORTAR_CUDA_HANDLER(cuMemFree_v2)(CUdeviceptr memory) noexcept {
-  return Wait(nullptr, All, [&] { return Real<Symbol::cuMemFree_v2>()(memory); });
+  return FreeMemory(memory,
+                    [&] { return Wait(nullptr, All, [&] { return Real<Symbol::cuMemFree_v2>()(memory); }); });
 }
 
 MORTAR_CUDA_HANDLER(cuStreamQuery)(CUstream stream) noexcept {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "backend/opencl/memory_limit.h"
 #include "base/log.h"
 
 namespace mortar::opencl {
@@ -45,6 +46,7 @@ const cl_icd_dispatch* Install(const cl_icd_dispatch& target, cl_uint entries) {
     InstallKernels(&table);
     InstallTransfers(&table);
     InstallWaits(&table);
+    InstallMemoryLimit(&table);
   } else if (refuse) {
     table.clGetPlatformIDs = RefusePlatforms;
   }

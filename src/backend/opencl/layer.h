@@ -38,6 +38,11 @@ struct Queue {
 // What is kept of `queue`; learned by asking the driver where we did not see it made. Null: leave it alone.
 Queue* FindQueue(cl_command_queue queue) noexcept;
 
+// The device behind `device`, or behind the one that it is a part of; asks the driver at first. Null: none.
+client::Device* DeviceOf(cl_device_id device);
+// The same where DeviceOf has been asked before; else null.
+client::Device* KnownDevice(cl_device_id device) noexcept;
+
 struct KernelInfo {
   std::uint64_t name_hash = 0;
   char name[64] = {};

@@ -75,6 +75,12 @@ std::string DeviceName(cl_device_id device) {
   return std::string(vendor) + "-" + DeviceText(device, CL_DEVICE_NAME) + "-" + std::to_string(place);
 }
 
+}  // namespace
+
+client::Device* KnownDevice(cl_device_id device) noexcept {
+  return device != nullptr ? devices.Find(device) : nullptr;
+}
+
 client::Device* DeviceOf(cl_device_id device) {
   if (device == nullptr) return nullptr;
   if (client::Device* known = devices.Find(device)) return known;
@@ -85,6 +91,8 @@ client::Device* DeviceOf(cl_device_id device) {
   if (found != nullptr) devices.Put(device, found);
   return found;
 }
+
+namespace {
 
 Queue* Register(cl_command_queue handle, cl_device_id device, cl_command_queue_properties asked,
                 bool forced) {

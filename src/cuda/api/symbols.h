@@ -35,7 +35,8 @@ enum class Class {
   kResolve,
   kContext,
   kGraph,
-  kBegin
+  kBegin,
+  kMemory
 };
 constexpr bool IsSubmit(Class c) { return c >= Class::kLaunch && c <= Class::kRecord; }
 

@@ -33,7 +33,7 @@ TEST(CudaSymbolsTest, ClassesAddUpToTheSubmitsOfTheIssue) {
   EXPECT_EQ(ClassOf(Symbol::cuStreamWriteValue32_v2), Class::kOrder);
   EXPECT_EQ(ClassOf(Symbol::cuCtxSynchronize_v2), Class::kWait);
   EXPECT_EQ(ClassOf(Symbol::cuGetExportTable), Class::kPlain);
-  EXPECT_EQ(ClassOf(Symbol::cuMemAlloc_v2), Class::kPlain);
+  EXPECT_EQ(ClassOf(Symbol::cuMemAlloc_v2), Class::kMemory);
 }
 
 TEST(CudaSymbolsTest, VersionAndFlagChooseTheSymbol) {

@@ -179,6 +179,77 @@ MOCK_SPECIAL(
       return Look(name, out, version, flags, status);
     });
 
+// Memory: addresses and handles of nothing.
+template <typename Address>
+CUresult MakeAddress(Address* made) {
+  if (made == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  *made = static_cast<Address>(Mock().next_handle.fetch_add(1 << 12));
+  return CUDA_SUCCESS;
+}
+
+CUresult TakeFromPool(CUdeviceptr* made, std::size_t bytes) {
+  MockCuda& mock = Mock();
+  mock.pool_used += bytes;
+  if (mock.pool_reserved < mock.pool_used) mock.pool_reserved = mock.pool_used + mock.pool_grain;
+  return MakeAddress(made);
+}
+
+MOCK_SPECIAL(
+    cuMemAlloc, (CUdeviceptr_v1 * out, unsigned) { return MakeAddress(out); });
+MOCK_SPECIAL(
+    cuMemAlloc_v2, (CUdeviceptr * out, std::size_t) { return MakeAddress(out); });
+MOCK_SPECIAL(
+    cuMemAllocManaged, (CUdeviceptr * out, std::size_t, unsigned) { return MakeAddress(out); });
+MOCK_SPECIAL(
+    cuMemAllocPitch_v2, (CUdeviceptr * out, std::size_t* pitch, std::size_t width, std::size_t, unsigned) {
+      *pitch = (width + MockCuda::kPitch - 1) / MockCuda::kPitch * MockCuda::kPitch;
+      return MakeAddress(out);
+    });
+MOCK_SPECIAL(
+    cuArrayCreate_v2, (CUarray * out, const void*) { return Make(out); });
+MOCK_SPECIAL(
+    cuArray3DCreate_v2, (CUarray * out, const void*) { return Make(out); });
+MOCK_SPECIAL(
+    cuMipmappedArrayCreate, (CUmipmappedArray * out, const void*, unsigned) { return Make(out); });
+MOCK_SPECIAL(
+    cuMemCreate,
+    (unsigned long long* out, std::size_t, const void*, unsigned long long) { return MakeAddress(out); });
+MOCK_SPECIAL(
+    cuMemRetainAllocationHandle, (unsigned long long* out, void*) { return MakeAddress(out); });
+MOCK_SPECIAL(
+    cuMemAllocAsync, (CUdeviceptr * out, std::size_t bytes, CUstream) { return TakeFromPool(out, bytes); });
+MOCK_SPECIAL(
+    cuMemAllocFromPoolAsync,
+    (CUdeviceptr * out, std::size_t bytes, CUmemoryPool, CUstream) { return TakeFromPool(out, bytes); });
+MOCK_SPECIAL(
+    cuDeviceGetMemPool, (CUmemoryPool * out, CUdevice) {
+      *out = reinterpret_cast<CUmemoryPool>(0x9001);
+      return CUDA_SUCCESS;
+    });
+MOCK_SPECIAL(
+    cuMemPoolGetAttribute, (CUmemoryPool, int attribute, void* out) {
+      constexpr int kReservedNow = 5;
+      *static_cast<unsigned long long*>(out) =
+          attribute == kReservedNow ? Mock().pool_reserved.load() : Mock().pool_used.load();
+      return CUDA_SUCCESS;
+    });
+MOCK_SPECIAL(
+    cuMemPoolTrimTo, (CUmemoryPool, std::size_t) {
+      Mock().pool_reserved = Mock().pool_used.load();
+      return CUDA_SUCCESS;
+    });
+MOCK_SPECIAL(
+    cuMemGetInfo_v2, (std::size_t * free, std::size_t* total) {
+      *free = MockCuda::kMemory / 2;
+      *total = MockCuda::kMemory;
+      return CUDA_SUCCESS;
+    });
+MOCK_SPECIAL(
+    cuDeviceTotalMem_v2, (std::size_t * total, CUdevice) {
+      *total = MockCuda::kMemory;
+      return CUDA_SUCCESS;
+    });
+
 // A refusal leaves everything as it is.
 template <Symbol kSymbol, typename... Arguments>
 CUresult Call(Arguments... arguments) {

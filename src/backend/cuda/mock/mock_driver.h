@@ -51,6 +51,10 @@ struct MockCuda {
       nullptr};  // of functions that the driver is asked about; null: not known
   std::atomic<const char*> kernel_name{nullptr};
   std::atomic<bool> pageable{false};  // all memory is unknown to the driver
+  // The one pool; what it keeps grows with what is used, and is given back by a trim.
+  std::atomic<std::uint64_t> pool_used{0}, pool_reserved{0}, pool_grain{0};
+  static constexpr std::uint64_t kMemory = std::uint64_t{16} << 30;
+  static constexpr std::size_t kPitch = 512;
 
   // The newest calls of all functions, in order.
   static constexpr std::size_t kCalls = 256;
@@ -94,6 +98,7 @@ struct MockCuda {
     function_name = nullptr;
     kernel_name = nullptr;
     pageable = false;
+    pool_used = pool_reserved = pool_grain = 0;
     logged = 0;
     for (MockCall& call : log) call = {};
   }
