@@ -70,7 +70,7 @@ struct alignas(64) BasicLane {
       latest_free_ns;  // device must be free again by then for this lane's next wait; 0: no slack
   Atomic<std::int64_t> last_activity_ns;   // last submit, or entry or return of a wait
   Atomic<std::int64_t> pending_length_ns;  // kLaneGated: predicted device time of what waits
-  Atomic<std::int64_t> pending_since_ns;   // kLaneGated
+  Atomic<std::int64_t> arrived_ns;         // by then the newest submit is in the device's queue (predicted)
   Atomic<std::int64_t> wake_at_ns;         // kLaneGated: when its thread looks again
 };
 using Lane = BasicLane<base::MachineMemory>;

@@ -29,7 +29,7 @@ void WriteLane(Lane& lane, std::int64_t value) {
   lane.sequence.store(sequence + 1, std::memory_order_relaxed);
   std::atomic_thread_fence(std::memory_order_release);
   for (auto* field : {&lane.busy_until_ns, &lane.next_submit_ns, &lane.latest_free_ns, &lane.last_activity_ns,
-                      &lane.pending_since_ns, &lane.wake_at_ns}) {
+                      &lane.arrived_ns, &lane.wake_at_ns}) {
     field->store(value, std::memory_order_relaxed);
   }
   lane.sequence.store(sequence + 2, std::memory_order_release);
@@ -59,7 +59,7 @@ void ReadUntil(const Board& board, const std::atomic<bool>& stop, std::atomic<in
     for (const ClientView& client : ReadClients(board)) {
       if (!client.name.starts_with("client")) ++errors;
       for (const LaneView& lane : client.lanes) {
-        if (lane.busy_until_ns != lane.wake_at_ns || lane.latest_free_ns != lane.pending_since_ns) ++errors;
+        if (lane.busy_until_ns != lane.wake_at_ns || lane.latest_free_ns != lane.arrived_ns) ++errors;
       }
     }
   }

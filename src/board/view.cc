@@ -127,7 +127,7 @@ std::optional<LaneView> ReadLane(const Lane& lane, std::int64_t now_ns) {
     view.latest_free_ns = Instant(lane.latest_free_ns, now_ns);
     view.last_activity_ns = Instant(lane.last_activity_ns, now_ns);
     view.pending_length_ns = Length(lane.pending_length_ns);
-    view.pending_since_ns = Instant(lane.pending_since_ns, now_ns);
+    view.arrived_ns = Instant(lane.arrived_ns, now_ns);
     view.wake_at_ns = Instant(lane.wake_at_ns, now_ns);
   });
   return whole ? std::optional(view) : std::nullopt;

@@ -57,7 +57,7 @@ struct LaneView {
   std::int64_t latest_free_ns = 0;
   std::int64_t last_activity_ns = 0;
   std::int64_t pending_length_ns = 0;
-  std::int64_t pending_since_ns = 0;
+  std::int64_t arrived_ns = 0;
   std::int64_t wake_at_ns = 0;
 };
 // nullopt where the lane is being written (or its writer died half-way).

@@ -143,7 +143,7 @@ Admission Gate::Admit(Watch* watch, LaneWriter* lane, std::int64_t length_ns, Sh
       return admission;
     }
     if (admission.held_for == policy::Reason::kNobodyAbove) admission.held_for = verdict.reason;
-    lane->PublishPending(length_ns > 0 ? length_ns : ask.assumed_length_ns, since, verdict.wake_at_ns);
+    lane->PublishPending(length_ns > 0 ? length_ns : ask.assumed_length_ns, verdict.wake_at_ns);
     host_.Sleep(watch->version, verdict.wake_at_ns);
     now = host_.NowNs();
   }

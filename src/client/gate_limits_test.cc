@@ -35,7 +35,7 @@ TEST_F(GateTest, HostileSettingsHoldNobodyBeyondTheTimeOuts) {
     shared.in_flight_until.store(0);
     header.fill_until.store(0);
     HolderRuns(host.now + 10 * kUs, host.now + 20 * kUs);
-    other.writer().PublishPending(10 * kMs, host.now, host.now + kMs);
+    other.writer().PublishPending(10 * kMs, host.now + kMs);
     field->store(static_cast<std::decay_t<decltype(before)>>(value));
     own.board().Bump();
     EXPECT_LE(Admit(10 * kMs).held_ns, 125 * kMs);

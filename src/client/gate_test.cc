@@ -172,7 +172,7 @@ TEST_F(GateTest, BetterPlacedWaiterGoesFirst) {
     other.board().Bump();
     LaneWriter lane = other.writer();
     lane.Publish(board::kLaneRunning, kStart, {});
-    lane.PublishPending(c.length, kStart - kMs, c.wake_at);
+    lane.PublishPending(c.length, c.wake_at);
     host.on_sleep = [&] { lane.Clear(); };  // it went
     const Admission admission = Admit(144 * kUs);
     EXPECT_TRUE(admission.fill);
@@ -277,7 +277,7 @@ TEST_F(GateTest, EverythingOfASilentHolderExpires) {
       {"held at the gate",
        [&] {
          HolderRuns(0, 0);
-         holder.writer().PublishPending(10 * kMs, host.now, host.now + 100 * kUs);
+         holder.writer().PublishPending(10 * kMs, host.now + 100 * kUs);
        }},
       {"a line half written",
        [&] {

@@ -25,6 +25,7 @@ inline bool CopyLane(const board::BasicLane<Memory>& lane, std::int64_t now, std
     copy->busy_until_ns = CheckedInstant(lane.busy_until_ns.load(kRelaxed), now);
     copy->next_submit_ns = CheckedInstant(lane.next_submit_ns.load(kRelaxed), now);
     copy->latest_free_ns = CheckedInstant(lane.latest_free_ns.load(kRelaxed), now);
+    copy->arrived_ns = CheckedInstant(lane.arrived_ns.load(kRelaxed), now);
     copy->last_activity_ns = CheckedInstant(lane.last_activity_ns.load(kRelaxed), now);
     copy->pending_length_ns = lane.pending_length_ns.load(kRelaxed);
     copy->wake_at_ns = CheckedInstant(lane.wake_at_ns.load(kRelaxed), now);

@@ -25,6 +25,7 @@ class BasicLaneWriter {
     lane_->busy_until_ns.store(forecast.busy_until_ns, kRelaxed);
     lane_->next_submit_ns.store(forecast.next_submit_ns, kRelaxed);
     lane_->latest_free_ns.store(forecast.latest_free_ns, kRelaxed);
+    lane_->arrived_ns.store(forecast.arrived_ns, kRelaxed);
     lane_->last_activity_ns.store(now_ns, kRelaxed);
   }
 
@@ -36,11 +37,10 @@ class BasicLaneWriter {
   }
 
   // The thread is held: what it waits with, and when it looks again.
-  void PublishPending(std::int64_t length_ns, std::int64_t since_ns, std::int64_t wake_at_ns) {
+  void PublishPending(std::int64_t length_ns, std::int64_t wake_at_ns) {
     const Guard guard(&lane_->sequence, &sequence_);
     lane_->flags.store((flags_ & ~board::kLaneStateMask) | board::kLaneGated, kRelaxed);
     lane_->pending_length_ns.store(length_ns, kRelaxed);
-    lane_->pending_since_ns.store(since_ns, kRelaxed);
     lane_->wake_at_ns.store(wake_at_ns, kRelaxed);
   }
 

@@ -14,6 +14,9 @@ namespace mortar::model {
 
 using KernelId = std::uint64_t;  // 0: none
 
+// Parts of a device that work side by side, each one operation at a time.
+enum class Engine : std::uint8_t { kCompute = 0, kCopyIn = 1, kCopyOut = 2 };
+
 struct LaunchShape {
   std::array<std::uint64_t, 3> grid{1, 1, 1};   // OpenCL: global work size
   std::array<std::uint64_t, 3> block{0, 0, 0};  // OpenCL: local work size, 0 where the driver chooses

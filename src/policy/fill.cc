@@ -12,6 +12,7 @@
 namespace mortar::policy {
 
 Verdict DecideFill(const View& view, const Ask& ask) {
+  if (RunsBeside(view, ask)) return {Action::kGo, Reason::kBeside, ask.own_until_ns, 0};
   const Chance chance = FindChance(view, ask, /*slack=*/true, /*again=*/true);
   if (!chance.fits) return {Action::kWait, chance.reason, 0, chance.wake_at_ns};
   if (!WithinBound(view, ask)) {

@@ -22,6 +22,7 @@ void MergeLane(const LaneNews& lane, std::int64_t foretold_ns, bool first, Peer*
   peer->arrived_ns = std::max(peer->arrived_ns, lane.arrived_ns);
   peer->last_activity_ns = std::max(peer->last_activity_ns, lane.last_activity_ns);
   peer->withheld |= lane.withheld;
+  peer->copies |= lane.copies;
   peer->spent |= lane.spent;
   if (gated && lane.pending_length_ns > peer->pending_length_ns) {
     peer->pending_length_ns = lane.pending_length_ns;

@@ -32,6 +32,8 @@ const char* ReasonName(Reason reason) {
       return "better placed waits";
     case Reason::kWithheld:
       return "withheld";
+    case Reason::kBeside:
+      return "beside kernels";
     case Reason::kExclusive:
       return "exclusive";
     case Reason::kOff:
@@ -153,6 +155,15 @@ Chance FindChance(const View& view, const Ask& ask, bool slack, bool again) {
     next_event = view.now_ns + std::max(kPollNs, (view.now_ns - last_heard) / kPollShare);
   chance.wake_at_ns = next_event;
   return chance;
+}
+
+bool RunsBeside(const View& view, const Ask& ask) {
+  if (ask.engine == model::Engine::kCompute) return false;
+  for (int i = 0; i < view.count; ++i) {
+    const Peer& peer = view.peers[static_cast<std::size_t>(i)];
+    if (IsAbove(peer, ask, view.now_ns) && (peer.copies >> static_cast<int>(ask.engine) & 1) != 0) return false;
+  }
+  return true;
 }
 
 bool BetterPlacedWaits(const View& view, const Ask& ask, const Chance& chance) {

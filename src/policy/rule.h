@@ -69,6 +69,9 @@ struct Chance {
 // The rule: start + cost <= limit for every client above. Gap-only where `slack` is false.
 Chance FindChance(const View& view, const Ask& ask, bool slack, bool again);
 
+// The asker's copy runs beside kernels, and nobody above copies in that direction.
+bool RunsBeside(const View& view, const Ask& ask);
+
 // BestPrioFit: is another waiting client better placed for [start, limit): higher priority, or the same
 // priority and longer, and does it fit from when it wakes? Reconstructed: FIKIT names "best priority fit";
 // how it orders equals is our reading.

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 
+#include "model/kernel_id.h"
 #include "model/model.h"
 
 namespace mortar::policy {
@@ -37,6 +38,7 @@ struct Peer {
   std::int64_t latest_free_ns = 0;  // the device must be free again by then; 0: no slack known, only the gap
   std::int64_t foretold_gap_ns =
       0;  // whole gap expected, given how long it has lasted; 0: no such experience
+  std::uint8_t copies = 0;             // bitmap of the copy engines (model::Engine) that it used of late
   std::int64_t pending_length_ns = 0;  // kGated: length of what waits
   std::int64_t wake_at_ns = 0;         // kGated
   std::uint64_t served_ns = 0;         // device time had, weighted; equals take turns by it
@@ -63,6 +65,7 @@ struct View {
 // What the asking client wants to submit.
 struct Ask {
   int priority = model::kLowestPriority;
+  model::Engine engine = model::Engine::kCompute;  // a copy engine: the device runs it beside kernels
   std::int64_t length_ns = 0;          // predicted device time; 0: not known
   std::int64_t assumed_length_ns = 0;  // used in its place where length_ns is 0
   std::int64_t own_until_ns = 0;       // when the asker's own submits in flight end, as predicted
@@ -92,6 +95,7 @@ enum class Reason : std::uint8_t {
   kBetterPlaced,  // another waiting client comes first
   kWithheld,
   kExclusive,
+  kBeside,  // a copy, on an engine that nobody above uses
   kOff,
   kFloor,        // no gap or slack fits, but its share is below its floor
   kFloorYields,  // it would, but harm has used up what a client above allows

@@ -26,6 +26,7 @@ constexpr std::uint8_t kDurationsWanted = 3;     // chosen: samples of a positio
 constexpr std::uint8_t kMostAsked = 6;           // chosen: not every sample asked for comes
 constexpr std::int64_t kDurationShare = 4;       // chosen: a further sample counts a quarter
 constexpr std::int64_t kDurationSpread = 16;     // chosen: a fill is charged a sixteenth more
+constexpr std::int64_t kCopiesRememberedNs = 2'000'000'000;  // chosen
 constexpr std::uint64_t kWayBackEvery = 16;      // chosen: a way back takes no wait to be seen
 constexpr std::uint64_t kBoundaryEvery = 256;    // submits without a wait after which a period is looked for
 
@@ -33,6 +34,15 @@ constexpr std::uint64_t kBoundaryEvery = 256;    // submits without a wait after
 
 LanePredictor::LanePredictor(KernelTable& kernels, std::uint64_t seed)
     : kernels_(kernels), random_(seed), log_(new Entry[kLog]()), waits_(new Wait[kLog]()) {}
+
+std::uint8_t LanePredictor::Copies(std::int64_t now) const {
+  const std::int64_t since = now - std::max(kCopiesRememberedNs, 2 * period_ns_);
+  std::uint8_t copies = 0;
+  for (std::size_t i = 1; i < copied_.size(); ++i) {
+    if (copied_[i] != 0 && copied_[i] >= since) copies |= static_cast<std::uint8_t>(1U << i);
+  }
+  return copies;
+}
 
 std::int64_t LanePredictor::Margin(std::int64_t gap_ns) const {
   return (gap_ns / 4 + kMarginNs) * caution_256_ / 256;
@@ -45,13 +55,14 @@ Forecast LanePredictor::OnSubmit(const Submission& s) {
   const bool changed = s.stream != stream_ && stream_ != 0;
   e.place = book_.Advance(SymbolOf(s.kernel, changed, waited));
   stream_ = s.stream;
+  if (s.engine != model::Engine::kCompute) copied_[static_cast<std::size_t>(s.engine)] = now;
   ordered_ = s.ordered;
   std::int64_t known = s.kernel != nullptr ? s.kernel->duration_ns.load(std::memory_order_relaxed) : 0;
   wants_duration_ = false;
   if (known != 0 && e.place.position != nullptr) {
     Step& step = *e.place.position;
     const bool own = OwnDuration(*s.kernel, step, known);
-    if ((step.durations < (own ? kDurationsWanted : 1) || step.lead_ns == 0) && step.asked < kMostAsked) {
+    if (step.durations < (own ? kDurationsWanted : 1) && step.asked < kMostAsked) {
       wants_duration_ = true;
       ++step.asked;
     }
@@ -65,6 +76,11 @@ Forecast LanePredictor::OnSubmit(const Submission& s) {
   chain_ = undisturbed_ > earliest ? chain_ + 1 : 0;
   e.chain = std::min<std::uint32_t>(chain_, kLongestChain) & kLongestChain;
   e.idle = std::max({disturbed_, s.not_before_ns, s.fill_until_ns}) <= now + lead;
+  if (e.idle != 0 && e.place.position != nullptr && e.place.position->lead_ns == 0 &&
+      e.place.position->asked < kMostAsked && !wants_duration_) {
+    wants_duration_ = true;
+    ++e.place.position->asked;
+  }
   undisturbed_ = std::max(undisturbed_ + pause_ns_, earliest) + e.duration;
   disturbed_ = std::max({disturbed_ + pause_ns_, earliest, s.fill_until_ns}) + e.duration;
   const std::int64_t fill = s.fill_is_floor ? 0 : s.fill_until_ns;
@@ -168,7 +184,9 @@ Forecast LanePredictor::AfterSubmit(const Entry& e, const Submission& s) {
   forecast.withheld = requests_.withheld();
   forecast.spent = spent_;
   const std::int64_t own_lead = e.place.position != nullptr ? e.place.position->lead_ns : 0;
-  forecast.arrived_ns = s.now_ns + (own_lead != 0 ? own_lead + own_lead / 4 + 1000 : arrival_ns_);
+  arrived_ = std::max(arrived_, s.now_ns + (own_lead != 0 ? own_lead + own_lead / 4 + 1000 : arrival_ns_));
+  forecast.arrived_ns = arrived_;
+  forecast.copies = Copies(s.now_ns);
   if (s.offline) {
     // FIKIT: the mean gap that followed this kernel when it was recorded, on the device, after its mean
     // duration.
@@ -248,6 +266,8 @@ void LanePredictor::SplitHarm(std::int64_t late, std::int64_t explained, const E
 
 Forecast LanePredictor::AfterWait(std::int64_t now) {
   Forecast forecast;
+  forecast.arrived_ns = arrived_;
+  forecast.copies = Copies(now);
   forecast.busy_until_ns = std::max(disturbed_, now);
   forecast.withheld = requests_.withheld();
   forecast.spent = spent_;

@@ -239,7 +239,7 @@ TEST_F(LaneTest, PositionsTellBimodalDurationsApart) {
       lane_.OnWaitEnter(now_);
       now_ += device;
       lane_.OnWaitReturn(now_, lane_.last_sequence());
-      if (wanted) lane_.OnSampled(device == 20 * kUs ? *first : *k, at, device);
+      if (wanted) lane_.OnSampled(device == 20 * kUs ? *first : *k, at, device, 0);
       if (request == 59) {
         EXPECT_EQ(f.busy_until_ns, at + device);
       }
@@ -272,7 +272,7 @@ TEST_F(LaneTest, OnePlaceMayLastLongerThanAllOthersOfItsKernel) {
       lane_.OnWaitEnter(now_);
       now_ += device;
       lane_.OnWaitReturn(now_, lane_.last_sequence());
-      if (wanted) lane_.OnSampled(*kernel, at, device);
+      if (wanted) lane_.OnSampled(*kernel, at, device, 0);
       now_ += 300 * kUs;
     }
   }
@@ -285,7 +285,7 @@ TEST_F(LaneTest, OneOddSampleMakesNoDurationOfItsOwn) {
   for (int i = 0; i < 40; ++i) {
     const std::int64_t at = now_;
     Submit(k);
-    if (lane_.WantsDuration()) lane_.OnSampled(*k, at, ++samples == 1 ? 400 * kUs : 40 * kUs);
+    if (lane_.WantsDuration()) lane_.OnSampled(*k, at, ++samples == 1 ? 400 * kUs : 40 * kUs, 0);
     Wait();
     now_ += 500 * kUs;
   }
@@ -314,8 +314,8 @@ TEST_F(LaneTest, SamplesOfOtherLanesAndOldOnesAreNotMistaken) {
     Wait();
     now_ += 500 * kUs;
   }
-  lane_.OnSampled(*k, now_ - 100 * kUs, 900 * kUs);  // no submit of this lane
-  lane_.OnSampled(*Make(8, 10), now_ - 685 * kUs, 900 * kUs);
+  lane_.OnSampled(*k, now_ - 100 * kUs, 900 * kUs, 0);  // no submit of this lane
+  lane_.OnSampled(*Make(8, 10), now_ - 685 * kUs, 900 * kUs, 0);
   EXPECT_EQ(lane_.LengthOf(*k), 185 * kUs);
 }
 

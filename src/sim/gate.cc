@@ -64,6 +64,7 @@ void World::Publish(ThreadData& t, policy::Doing doing, Ns now, const predict::F
   news.withheld = forecast.withheld;
   news.spent = forecast.spent;
   news.ladder = forecast.ladder;
+  news.copies = forecast.copies;
   news.busy_until_ns = forecast.busy_until_ns;
   news.next_submit_ns = forecast.next_submit_ns;
   news.latest_free_ns = forecast.latest_free_ns;
@@ -161,9 +162,12 @@ void World::LookLive(ThreadData& t, const Step& step, Ns now) {
   ClientData& c = clients_[t.client];
   policy::Ask ask;
   ask.priority = c.spec->priority;
+  const Op& op = c.lap->ops[step.first_op];
+  ask.engine = step.op_count == 1 ? op.engine : Engine::kCompute;
   ask.length_ns = Length(t, step);
   ask.assumed_length_ns = policy::AssumedLength(now - t.held_since);
   ask.own_until_ns = c.in_flight_until;
+  if (op.stream == c.copy_stream) ask.own_until_ns = std::max(ask.own_until_ns, c.copy_until);
   ask.lead_ns = t.lane->predictor.lead_ns();
   ask.waiting_since_ns = t.held_since;
   ask.served_ns = c.served;
@@ -192,6 +196,10 @@ void World::LookLive(ThreadData& t, const Step& step, Ns now) {
   }
   ChargeFloor(c, ask, now, verdict.reason == policy::Reason::kFloor);
   c.in_flight_until = std::max(verdict.until_ns, now);
+  if (verdict.reason == policy::Reason::kBeside) {
+    c.copy_stream = op.stream;
+    c.copy_until = std::max(now, c.copy_until) + ask.length_ns;
+  }
   Pass(t, step, now, verdict.until_ns, true, filled);
 }
 
@@ -209,6 +217,7 @@ void World::Pass(ThreadData& t, const Step& step, Ns now, Ns until, bool through
   predict::Submission submission{.kernel = kernel,
                                  .now_ns = now,
                                  .stream = std::uint64_t{first.stream} + 1,
+                                 .engine = step.op_count == 1 ? first.engine : Engine::kCompute,
                                  .offline = spec_.policy == Policy::kFikit};
   if (through_gate && live_) {
     const Ns length = Length(t, step);

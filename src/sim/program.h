@@ -20,7 +20,7 @@ inline constexpr std::uint32_t kNone = UINT32_MAX;
 inline constexpr Ns kLongPauseNs = 20'000;
 
 // Parts of a device that work side by side; each runs one operation at a time, but see Op::overlaps.
-enum class Engine : std::uint8_t { kCompute = 0, kCopyIn = 1, kCopyOut = 2 };
+using model::Engine;
 inline constexpr int kEngines = 3;
 
 // The first `ordinal` + 1 operations of a stream in this lap.

@@ -92,7 +92,12 @@ void World::AddClient(std::uint32_t number, std::uint32_t first_actor) {
   for (std::size_t i = 0; i < p.launches.size(); ++i) {
     predict::Kernel* kernel = c.kernels->FindOrAdd(p.launches[i].id, p.launches[i].name);
     c.by_launch.push_back(kernel);
-    if (kernel == nullptr || c.spec->offline == nullptr) continue;
+    if (kernel == nullptr) continue;
+    if (c.spec->known != nullptr) {
+      kernel->durations = (*c.spec->known)[i];
+      predict::KernelTable::Refresh(*kernel);
+    }
+    if (c.spec->offline == nullptr) continue;
     kernel->offline_duration_ns.store((*c.spec->offline)[i].duration_ns, kRelaxed);
     kernel->offline_gap_ns.store((*c.spec->offline)[i].gap_ns, kRelaxed);
   }
@@ -191,7 +196,8 @@ void World::OnDone(std::uint32_t tag, const Queued& queued, Ns start, Ns end) {
     const Ns began = c.graph_began[queued.launch];
     const Ns took = end - (began != 0 ? began : start);
     c.kernels->AddSample(*queued.sampled, took, spec_.record_offline);
-    thread(c, queued.thread).lane->predictor.OnSampled(*queued.sampled, queued.submitted_ns, took);
+    thread(c, queued.thread).lane->predictor.OnSampled(*queued.sampled, queued.submitted_ns, took,
+                                                            began != 0 ? began : start);
   }
   if (!live_) Changed(number, end);
   if (c.blocked_heads) {
@@ -272,6 +278,7 @@ void World::Finish(RunResult* result) {
     std::erase_if(r.requests, [&](const RequestTimes& times) { return times.end_ns > end; });
     if (spec_.record_offline) {
       for (const predict::Kernel* kernel : c.by_launch) {
+        r.durations.push_back(kernel == nullptr ? base::Histogram() : kernel->durations);
         r.offline.push_back(kernel == nullptr ? OfflineMeans{}
                                               : OfflineMeans{kernel->offline_duration_ns.load(kRelaxed),
                                                              kernel->offline_gap_ns.load(kRelaxed)});

@@ -105,6 +105,8 @@ struct ClientData {
   std::uint64_t next_request = 0;
   Ns request_began = 0;
   Ns in_flight_until = 0;
+  std::uint32_t copy_stream = kNone;  // of the newest copy that went beside kernels
+  Ns copy_until = 0;                  // when it ends
   Ns idle_after = 5'000'000;
   Ns granted_until = 0;             // yardsticks: end of what was granted last
   std::uint64_t slice_request = 0;  // kSlice: 1 + the request that has begun

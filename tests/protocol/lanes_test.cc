@@ -15,7 +15,7 @@ constexpr std::int64_t kNow = 100;
 
 predict::Forecast All(std::int64_t value) {
   predict::Forecast forecast;
-  forecast.busy_until_ns = forecast.next_submit_ns = forecast.latest_free_ns = value;
+  forecast.busy_until_ns = forecast.next_submit_ns = forecast.latest_free_ns = forecast.arrived_ns = value;
   forecast.ladder = static_cast<std::uint8_t>(value);
   return forecast;
 }
@@ -69,7 +69,7 @@ TEST(LaneInterleavingTest, WhatWaitsBelongsToTheRest) {
     world.Start([&lane] {
       Writer writer(&lane);
       writer.Publish(board::kLaneRunning, 1, All(1));
-      writer.PublishPending(1, 1, 2);
+      writer.PublishPending(1, 2);
       writer.Clear();
     });
     world.StartReader([&lane] {
