@@ -46,8 +46,9 @@ const char* ReasonName(Reason reason) {
   return "unknown";
 }
 
-std::int64_t ActiveUntil(const Peer& peer) {
-  const std::int64_t heard = std::max(peer.last_activity_ns, peer.busy_until_ns) + peer.idle_after_ns;
+std::int64_t ActiveUntil(const Peer& peer, bool long_kernel) {
+  const std::int64_t idle_after = long_kernel ? 2 * peer.idle_after_ns : peer.idle_after_ns;
+  const std::int64_t heard = std::max(peer.last_activity_ns, peer.busy_until_ns) + idle_after;
   return std::min(heard, peer.last_activity_ns + kStandstillNs);
 }
 

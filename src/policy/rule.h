@@ -18,22 +18,28 @@ inline constexpr std::int64_t kLongestTurnNs = 1'000'000'000;
 
 // Active = submitted, waited or had device work less than `idle_after` ago; but never after kStandstillNs
 // without any activity (principle 4: time heals; a stopped or dead holder loses its force).
-std::int64_t ActiveUntil(const Peer& peer);
-inline bool IsActive(const Peer& peer, std::int64_t now_ns) { return now_ns < ActiveUntil(peer); }
+// `long_kernel`: what is asked for would delay it so much, if it came back, that twice the silence is wanted.
+std::int64_t ActiveUntil(const Peer& peer, bool long_kernel = false);
+inline bool IsActive(const Peer& peer, std::int64_t now_ns, bool long_kernel = false) {
+  return now_ns < ActiveUntil(peer, long_kernel);
+}
+
+inline std::int64_t Length(const Ask& ask) {
+  return ask.length_ns > 0 ? ask.length_ns : ask.assumed_length_ns;
+}
+// Design: a bound of 200 us was harmless in replay.
+inline constexpr std::int64_t kLongKernelNs = 200'000;
 
 // A client above the asker whose waits and submits count now: active, of higher priority, not itself held by
 // Mortar.
 inline bool IsAbove(const Peer& peer, const Ask& ask, std::int64_t now_ns) {
-  return peer.priority < ask.priority && peer.doing != Doing::kGated && IsActive(peer, now_ns);
+  return peer.priority < ask.priority && peer.doing != Doing::kGated &&
+         IsActive(peer, now_ns, Length(ask) > kLongKernelNs);
 }
 bool AnyAbove(const View& view, const Ask& ask);
 
 // When the submit would start if nobody else used the device.
 std::int64_t EarliestStart(const View& view, const Ask& ask);
-
-inline std::int64_t Length(const Ask& ask) {
-  return ask.length_ns > 0 ? ask.length_ns : ask.assumed_length_ns;
-}
 
 // What one fill of `length_ns` takes from the device: itself, the margin, and the way there and back where
 // contexts take turns (design: twice the switch cost).

@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::int64_t kIdleAtLeastNs = 5'000'000;
 constexpr std::int64_t kIdleAtMostNs = 50'000'000;
+constexpr std::int64_t kBetweenRequestsNs = 1'000'000;  // chosen
 
 // Working the lengths out costs microseconds: often at first, later every 512 gaps.
 bool Due(std::uint32_t added) { return std::has_single_bit(added) || added == 48 || added % 512 == 0; }
@@ -30,7 +31,11 @@ bool GapLadders::Add(std::uint8_t gap_class, std::int64_t gap_ns) {
   base::Histogram& gaps = gaps_[gap_class];
   gaps.Add(gap_ns);
   all_.Add(gap_ns);
-  if (Due(++all_added_)) idle_after_ns_ = std::clamp(all_.Quantile(0.99), kIdleAtLeastNs, kIdleAtMostNs);
+  if (Due(++all_added_)) {
+    // Pauses between requests are few among all gaps, and they are what counts here.
+    const std::int64_t between = all_.Quantile(0.9, kBetweenRequestsNs, 0);
+    idle_after_ns_ = std::clamp(std::max(all_.Quantile(0.99), between), kIdleAtLeastNs, kIdleAtMostNs);
+  }
   const std::uint32_t added = ++added_[gap_class];
   if (!Due(added)) return false;
   for (int r = 0; r < kRungs; ++r) {
