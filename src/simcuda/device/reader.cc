@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <optional>
 
+#include "base/toml_text.h"
+
 // Without exceptions and without its shared library: this loads into other people's programs.
 #define TOML_EXCEPTIONS 0
 #define TOML_HEADER_ONLY 1
@@ -270,6 +272,9 @@ std::string At(std::string_view file, std::size_t line) {
 Result<Description> ReadDescription(std::string_view text, std::string_view file) {
   if (text.find('\0') != std::string_view::npos) {
     return Error{Code::kInvalid, std::string(file) + ": a NUL byte: a device description must be text"};
+  }
+  if (const std::size_t line = base::FindStrayCharacter(text)) {
+    return Error{Code::kInvalid, At(file, line) + "not TOML: " + std::string(base::kStrayCharacter)};
   }
   const toml::parse_result parsed = toml::parse(text, file);
   if (!parsed) {

@@ -1,0 +1,49 @@
+#include "base/toml_text.h"
+
+#include <algorithm>
+
+namespace mortar::base {
+namespace {
+
+// Behind the string whose first quote is at `begin`; one that is not closed ends where a parser gives it up.
+std::size_t EndOfString(std::string_view text, std::size_t begin) {
+  const char quote = text[begin];
+  const char marks[] = {quote, quote, quote};
+  const std::string_view three(marks, 3);
+  const bool many_lines = text.substr(begin, 3) == three;
+  for (std::size_t at = begin + (many_lines ? 3 : 1); at < text.size(); ++at) {
+    if (text[at] == '\\' && quote == '"') {
+      ++at;
+    } else if (!many_lines && (text[at] == quote || text[at] == '\n')) {
+      return text[at] == quote ? at + 1 : at;
+    } else if (many_lines && text.substr(at, 3) == three) {
+      at += 3;
+      // Up to two quotes more are the string's own.
+      for (int own = 0; own < 2 && at < text.size() && text[at] == quote; ++own) ++at;
+      return at;
+    }
+  }
+  return text.size();
+}
+
+}  // namespace
+
+std::size_t FindStrayCharacter(std::string_view toml) {
+  for (std::size_t at = toml.starts_with("\xef\xbb\xbf") ? 3 : 0; at < toml.size();) {
+    const char c = toml[at];
+    if (c == '#') {
+      at = std::min(toml.find('\n', at), toml.size());
+    } else if (c == '"' || c == '\'') {
+      at = EndOfString(toml, at);
+    } else if (static_cast<unsigned char>(c) >= 0x80) {
+      return static_cast<std::size_t>(
+                 std::count(toml.begin(), toml.begin() + static_cast<std::ptrdiff_t>(at), '\n')) +
+             1;
+    } else {
+      ++at;
+    }
+  }
+  return 0;
+}
+
+}  // namespace mortar::base
