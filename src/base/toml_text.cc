@@ -29,19 +29,22 @@ std::size_t EndOfString(std::string_view text, std::size_t begin) {
 }  // namespace
 
 std::size_t FindStrayCharacter(std::string_view toml) {
+  char before = '\n';  // the last character that is no blank
   for (std::size_t at = toml.starts_with("\xef\xbb\xbf") ? 3 : 0; at < toml.size();) {
     const char c = toml[at];
     if (c == '#') {
       at = std::min(toml.find('\n', at), toml.size());
-    } else if (c == '"' || c == '\'') {
-      at = EndOfString(toml, at);
-    } else if (static_cast<unsigned char>(c) >= 0x80) {
+      continue;
+    }
+    const bool is_quote = c == '"' || c == '\'';
+    if (static_cast<unsigned char>(c) >= 0x80 ||
+        (is_quote && std::string_view("\n=[{,.").find(before) == std::string_view::npos)) {
       return static_cast<std::size_t>(
                  std::count(toml.begin(), toml.begin() + static_cast<std::ptrdiff_t>(at), '\n')) +
              1;
-    } else {
-      ++at;
     }
+    if (c != ' ' && c != '\t' && c != '\r') before = c;
+    at = is_quote ? EndOfString(toml, at) : at + 1;
   }
   return 0;
 }

@@ -11,9 +11,10 @@
 namespace mortar::base {
 
 inline constexpr std::string_view kStrayCharacter =
-    "a character that may stand in strings and comments alone";
+    "a quote, or a character above ASCII, where none may stand";
 
-// The line (from 1) of the first byte above ASCII outside strings and comments; 0: there is none.
+// The line (from 1) of the first byte above ASCII outside strings and comments, or of the first quote where
+// no string may begin; 0: there is none.
 std::size_t FindStrayCharacter(std::string_view toml);
 
 }  // namespace mortar::base

@@ -22,5 +22,11 @@ TEST(TomlTextTest, OneElsewhereIsFoundWithItsLine) {
   EXPECT_EQ(FindStrayCharacter("a = \"\"\n\xef\xbb\xbe"), 2u);
 }
 
+TEST(TomlTextTest, QuoteWhereNoStringMayBeginHidesNothing) {
+  EXPECT_EQ(FindStrayCharacter("a = 1\nb = -p\"é"), 2u);
+  EXPECT_EQ(FindStrayCharacter("a = \"x\" 'y'"), 1u);
+  EXPECT_EQ(FindStrayCharacter("\"a\".'b' = [\n 'c', \"d\"]\r\n[['x']]\nt = {\"u\" = 1}\n"), 0u);
+}
+
 }  // namespace
 }  // namespace mortar::base
