@@ -26,6 +26,14 @@ std::size_t EndOfString(std::string_view text, std::size_t begin) {
   return text.size();
 }
 
+bool IsAboveAscii(char c) { return static_cast<unsigned char>(c) >= 0x80; }
+
+std::size_t LineOf(std::string_view text, std::size_t at) {
+  return static_cast<std::size_t>(
+             std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n')) +
+         1;
+}
+
 }  // namespace
 
 std::size_t FindStrayCharacter(std::string_view toml) {
@@ -37,14 +45,15 @@ std::size_t FindStrayCharacter(std::string_view toml) {
       continue;
     }
     const bool is_quote = c == '"' || c == '\'';
-    if (static_cast<unsigned char>(c) >= 0x80 ||
-        (is_quote && std::string_view("\n=[{,.").find(before) == std::string_view::npos)) {
-      return static_cast<std::size_t>(
-                 std::count(toml.begin(), toml.begin() + static_cast<std::ptrdiff_t>(at), '\n')) +
-             1;
+    if (IsAboveAscii(c) || (is_quote && std::string_view("\n=[{,.").find(before) == std::string_view::npos))
+      return LineOf(toml, at);
+    const std::size_t end = is_quote ? EndOfString(toml, at) : at + 1;
+    // In a string of several lines blanks are skipped behind a backslash at a line's end.
+    for (std::size_t inside = at; toml.substr(at, 3) == "\"\"\"" && inside < end; ++inside) {
+      if (IsAboveAscii(toml[inside])) return LineOf(toml, inside);
     }
     if (c != ' ' && c != '\t' && c != '\r') before = c;
-    at = is_quote ? EndOfString(toml, at) : at + 1;
+    at = end;
   }
   return 0;
 }

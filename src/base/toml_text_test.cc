@@ -9,7 +9,7 @@ TEST(TomlTextTest, CharactersInStringsAndCommentsAreNotStray) {
   EXPECT_EQ(FindStrayCharacter("\xef\xbb\xbf"
                                "a = 1 # é\nb = \"é\"\nc = 'é\\'\n"),
             0u);
-  EXPECT_EQ(FindStrayCharacter("a = \"\"\"é\n\"é\\\"\"\"\"\nb = '''é''''\n"), 0u);
+  EXPECT_EQ(FindStrayCharacter("a = \"\"\"e\n\"e\\\"\"\"\"\nb = '''é''''\n"), 0u);
   EXPECT_EQ(FindStrayCharacter("a = \"\\\"é\"\n# é"), 0u);
   EXPECT_EQ(FindStrayCharacter(""), 0u);
 }
@@ -26,6 +26,10 @@ TEST(TomlTextTest, QuoteWhereNoStringMayBeginHidesNothing) {
   EXPECT_EQ(FindStrayCharacter("a = 1\nb = -p\"é"), 2u);
   EXPECT_EQ(FindStrayCharacter("a = \"x\" 'y'"), 1u);
   EXPECT_EQ(FindStrayCharacter("\"a\".'b' = [\n 'c', \"d\"]\r\n[['x']]\nt = {\"u\" = 1}\n"), 0u);
+}
+
+TEST(TomlTextTest, BlanksBehindALineOfAStringAreSkippedToo) {
+  EXPECT_EQ(FindStrayCharacter("a = \"\"\"x\\\né\"\"\""), 2u);
 }
 
 }  // namespace
