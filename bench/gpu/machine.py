@@ -49,6 +49,7 @@ class Machine:
         self.libraries = os.path.join(self.build, "lib", "mortar")
         self.simulated_driver = os.path.join(self.libraries, "simcuda", "libcuda.so.1")
         self.mps = None
+        self.learned = None  # profiles of the pair's programs alone, which policy fikit needs
         self.spools = None  # where scheduled programs leave theirs, while a recorder runs
         self.started = []
         self.runs = 0
@@ -159,9 +160,18 @@ class Machine:
                           f"{last_line(process.log.read().decode(errors='replace'))}")
         return json.loads(last_line(out))
 
+    def learn(self, holder, filler):
+        """Both programs alone, every launch timed, as `mortar profile record` does."""
+        self.new_board()
+        for name, priority, command in (("holder", 0, holder), ("filler", 5, filler)):
+            self.run(command, dict(self.scheduled(name, priority), MORTAR_PROFILE_RECORD="1"))
+        self.learned = os.path.join(self.boards, "profiles")
+
     def together(self, holder, filler, policy, switch_us=0):
         """Both programs, under Mortar's `policy` or (None) without Mortar: what they print, and the GPU's busy share."""
         self.new_board()
+        if policy == "fikit" and self.learned:
+            shutil.copytree(self.learned, os.path.join(self.boards, "profiles"), dirs_exist_ok=True)
         env = (lambda name, priority: self.scheduled(name, priority)) if policy else (lambda *_: self.bare())
         ready = {name: os.path.join(self.boards, f"{name}-ready") for name in ("holder", "filler")}
         second = self.start(filler + ["--ready-file", ready["filler"]], env("filler", 5), ready["filler"])

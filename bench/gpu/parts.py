@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import emulated_figures as figures  # noqa: E402
 from machine import HERE, Failure, last_line, say, torch_says  # noqa: E402
 
-POLICIES = ["share", "exclusive", "priority", "fill"]
+POLICIES = ["share", "exclusive", "priority", "fikit", "fill"]
 BUDGET_S = 450
 SWITCH_US = 100  # until switch-cost was measured
 SERVED = {"bert": ["bert"], "resnet50": ["resnet50"], "vit": ["vit"], "llm": ["llm"], "llm-graphs": ["llm", "--graphs"]}
@@ -113,6 +113,8 @@ def _pair(machine, holder, filler, began, names, skipped):
             continue
         say(f"{names}, {condition}")
         try:
+            if policy == "fikit":
+                machine.learn(holder, filler + ["--seconds", "3"])
             held, filled, busy = machine.together(holder, filler, policy, SWITCH_US if machine.gpu else 20)
             row = {**names, "condition": condition, **_figures(held, filled, alone, rate)}
             if busy is not None:
