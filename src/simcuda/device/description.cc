@@ -27,20 +27,22 @@ constexpr double kMaxDurationNs = 10'000'000'000;  // design: further ahead coun
 std::int64_t Bounded(double ns) { return std::llround(std::min(ns, kMaxDurationNs)); }
 
 Result<std::string> ReadText(const std::string& path, const std::string& what, std::size_t most_mib) {
+  const std::string file = what + " " + path;
   const base::Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return base::SystemError("open " + what + " " + path, errno);
+  if (!fd) return base::SystemError("open " + file, errno);
   std::string text;
   char buffer[4096];
   for (;;) {
     const ssize_t got = read(fd.get(), buffer, sizeof buffer);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return base::SystemError("read " + what + " " + path, errno);
+    if (got < 0) return base::SystemError("read " + file, errno);
     if (got == 0) return text;
     text.append(buffer, static_cast<std::size_t>(got));
-    if (text.size() > most_mib << 20) {
-      return Error{Code::kInvalid, path + ": longer than " + std::to_string(most_mib) + " MiB: no " + what};
-    }
+    if (text.size() > most_mib << 20) break;
   }
+  std::string why = path;
+  why.append(": longer than ").append(std::to_string(most_mib)).append(" MiB: no ").append(what);
+  return Error{Code::kInvalid, std::move(why)};
 }
 
 // `name` as a file in the folder of `path`.
