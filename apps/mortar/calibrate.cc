@@ -1,4 +1,5 @@
 // mortar calibrate: how CUDA devices are shared by processes, measured and kept on their boards.
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -25,15 +26,30 @@ base::Status Keep(const Calibration& measured) {
   auto board = board::Board::Open(*directory, measured.device, /*create=*/true);
   if (!board.ok()) return board.error();
   board->header().device_mode.store(static_cast<std::uint32_t>(measured.mode));
-  board->header().switch_cost_ns.store(measured.switch_cost_ns);
+  if (measured.switch_cost_ns) board->header().switch_cost_ns.store(*measured.switch_cost_ns);
   board->Bump();
   return {};
 }
 
+std::string Microseconds(std::int64_t ns) { return std::to_string(ns / 1000) + " us"; }
+
+void SayUnsettled(const Calibration& one) {
+  std::string why = "a processor was taken from the two processes all the time";
+  if (!one.estimates_ns.empty()) {
+    const auto [least, most] = std::minmax_element(one.estimates_ns.begin(), one.estimates_ns.end());
+    why = "estimates range from " + Microseconds(*least) + " to " + Microseconds(*most);
+  }
+  Complain(
+      "mortar calibrate: " + one.device + ": the switch cost cannot be measured now: " + why +
+      "; the board's stays as it is. Run it again on an idle machine, or tell it: mortar set --switch-cost");
+}
+
 nlohmann::json ToJson(const Calibration& one) {
+  const nlohmann::json cost =
+      one.switch_cost_ns ? nlohmann::json(static_cast<double>(*one.switch_cost_ns) / 1e3) : nlohmann::json();
   return {{"device", one.device},
           {"mode", model::DeviceModeName(one.mode)},
-          {"switch_cost_us", static_cast<double>(one.switch_cost_ns) / 1e3},
+          {"switch_cost_us", cost},
           {"together", one.together},
           {"round_trip_us", static_cast<double>(one.round_trip_ns) / 1e3},
           {"alone_us", static_cast<double>(one.alone_ns) / 1e3}};
@@ -50,8 +66,9 @@ void Report(const std::vector<Calibration>& all, bool json) {
       {"DEVICE", "MODE", "SWITCH", "TOGETHER", "ROUND TRIP", "ALONE"}};
   for (const Calibration& one : all) {
     rows.push_back({one.device, std::string(model::DeviceModeName(one.mode)),
-                    FormatDuration(one.switch_cost_ns), FormatPercent(one.together),
-                    FormatDuration(one.round_trip_ns), FormatDuration(one.alone_ns)});
+                    one.switch_cost_ns ? FormatDuration(*one.switch_cost_ns) : "-",
+                    FormatPercent(one.together), FormatDuration(one.round_trip_ns),
+                    FormatDuration(one.alone_ns)});
   }
   Print(FormatTable(rows, {2, 3, 4, 5}));
 }
@@ -76,6 +93,7 @@ int RunCalibrate(const Options& options) {
                               : options.dry_run ? base::Status()
                                                 : Keep(*measured);
     if (measured.ok()) all.push_back(*measured);
+    if (measured.ok() && !measured->switch_cost_ns) SayUnsettled(*measured);
     if (kept.ok()) continue;
     Complain("mortar calibrate: " + kept.error().message);
     code = kFailed;
@@ -99,7 +117,9 @@ void AddCalibrate(CLI::App& app, Invocation& invocation) {
   command->footer(
       "Two processes run kernels of known length, alone, side by side and in turn: a few seconds a device, "
       "which\n"
-      "should be idle meanwhile. Mode and switch cost go to the device's board. Run it again when MPS is "
+      "should be idle meanwhile, as should the machine: where estimates of the switch cost do not agree, "
+      "none is kept.\n"
+      "Mode and switch cost go to the device's board. Run it again when MPS is "
       "started\n"
       "or stopped.\n\nExample:\n  mortar calibrate\n  mortar calibrate --ordinal 0 --dry-run --json");
   command->callback(

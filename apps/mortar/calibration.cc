@@ -10,6 +10,7 @@
 #include <array>
 #include <atomic>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <vector>
 
@@ -44,25 +45,34 @@ again:
 
 constexpr int kBatch = 200;  // kernels, alone and beside the other process
 constexpr unsigned long long kBatchNs = 100'000;
-constexpr int kRounds = 300;
+constexpr int kMostBatches = 40;
+constexpr int kRounds = 150;
 constexpr unsigned long long kRoundNs = 20'000;
+constexpr std::int64_t kHandOverNs = 5'000;  // there and back; longer: a processor was taken from one of them
+constexpr std::int64_t kNoRound = INT64_MAX;
+constexpr int kLeastRounds = 20;
 constexpr std::int64_t kPatienceNs = 60'000'000'000;  // the first context on a large machine takes seconds
 
-enum Step : int { kSettingUp, kAlone, kTogether, kInTurnAlone, kInTurn, kOver };
+// Steps by number: setting up; then batches, alone and together by turns; then rounds, likewise.
+constexpr int kSettingUp = 0;
+constexpr int kFirstRounds = 1 + 2 * kMostBatches;
+constexpr int kOver = kFirstRounds + 2 * static_cast<int>(kMostEstimates);
+bool IsAlone(int step) { return step % 2 == 1; }
 
 // Between the three processes.
 struct Table {
   std::atomic<int> step{kSettingUp};
   std::atomic<int> ready[2]{};  // the step that each has finished setting up or doing, plus 1
   std::atomic<int> turn{0};
+  std::atomic<int> arrived{0};  // at the beginning of a step
   std::atomic<bool> failed{false};
   char why[256] = {};
   char device[128] = {};
   bool absent = false;  // no such device
   double batch_ms[2] = {};
-  double alone_ms = 0;
+  std::int64_t begun_ns[2] = {};
   std::int64_t round_ns[kRounds] = {};
-  std::int64_t alone_round_ns[kRounds] = {};
+  std::int64_t answer_ns = 0;  // the second process' part of the round
 };
 
 class Child {
@@ -74,7 +84,7 @@ class Child {
       table_.failed.store(true);
       return 1;
     }
-    for (int step = kSettingUp; step != kOver; ++step) {
+    for (int step = kSettingUp; step != kOver; step = table_.step.load()) {
       if (step != kSettingUp && !Do(step)) return 1;
       table_.ready[place_].store(step + 1);
       while (table_.step.load() <= step) usleep(100);
@@ -136,9 +146,14 @@ class Child {
   bool Wait() { return Call("cuCtxSynchronize"); }
 
   bool Do(int step) {
-    if (step == kAlone) return place_ == 1 || Batch(&table_.alone_ms);
-    if (step == kTogether) return Batch(&table_.batch_ms[place_]);
-    return InTurn(step == kInTurn, step == kInTurn ? table_.round_ns : table_.alone_round_ns);
+    if (step >= kFirstRounds) return InTurn(!IsAlone(step));
+    if (IsAlone(step)) return place_ == 1 || Batch(&table_.batch_ms[0]);
+    table_.arrived.fetch_add(1);
+    while (table_.arrived.load() < 2) {
+      if (table_.failed.load()) return false;
+    }
+    table_.begun_ns[place_] = base::MonotonicNs();
+    return Batch(&table_.batch_ms[place_]);
   }
 
   bool Batch(double* took_ms) {
@@ -157,16 +172,29 @@ class Child {
 
   // Rounds of two kernels, each waited for: both here with the turn handed over and back in between, or one
   // in each process.
-  bool InTurn(bool both, std::int64_t* rounds) {
+  bool InTurn(bool both) {
     for (int i = 0; i < kRounds; ++i) {
-      const std::int64_t before = base::MonotonicNs();
-      if (place_ == 0 && !Kernel()) return false;
-      if (place_ == 0) table_.turn.store(1);
-      if (!AwaitTurn(place_)) return false;
-      if ((both ? place_ == 1 : place_ == 0) && !Kernel()) return false;
-      if (place_ == 1) table_.turn.store(0);
-      if (place_ == 0) rounds[i] = base::MonotonicNs() - before;
+      if (!(place_ == 0 ? Begin(both, &table_.round_ns[i]) : Answer(both))) return false;
     }
+    return true;
+  }
+  bool Begin(bool both, std::int64_t* round_ns) {
+    const std::int64_t before = base::MonotonicNs();
+    if (!Kernel()) return false;
+    const std::int64_t handed = base::MonotonicNs();
+    table_.turn.store(1);
+    if (!AwaitTurn(0)) return false;
+    const std::int64_t over_ns = base::MonotonicNs() - handed - (both ? table_.answer_ns : 0);
+    if (!both && !Kernel()) return false;
+    *round_ns = over_ns <= kHandOverNs ? base::MonotonicNs() - before : kNoRound;
+    return true;
+  }
+  bool Answer(bool both) {
+    if (!AwaitTurn(1)) return false;
+    const std::int64_t before = base::MonotonicNs();
+    if (both && !Kernel()) return false;
+    table_.answer_ns = base::MonotonicNs() - before;
+    table_.turn.store(0);
     return true;
   }
   bool Kernel() { return Spin(kRoundNs) && Wait(); }
@@ -223,21 +251,75 @@ class Pair {
   std::array<pid_t, 2> children_{};
 };
 
-std::int64_t Median(std::int64_t* values) {
-  std::nth_element(values, values + kRounds / 2, values + kRounds);
-  return values[kRounds / 2];
+// Of a step's rounds the time that one in ten stays below: what others do to the host only adds. Nothing: too
+// few went undisturbed.
+std::optional<std::int64_t> LowRound(Table& table) {
+  std::sort(table.round_ns, table.round_ns + kRounds);
+  const auto good = std::lower_bound(table.round_ns, table.round_ns + kRounds, kNoRound) - table.round_ns;
+  return good < kLeastRounds ? std::nullopt : std::optional(table.round_ns[good / 10]);
 }
 
-base::Status Drive(Table& table, Pair& pair) {
+// Has both do `step`, which they wait for, and waits until they have.
+base::Status Await(Table& table, Pair& pair, int step, std::int64_t deadline) {
+  table.arrived.store(0);
+  table.step.store(step);
+  while (table.ready[0].load() <= step || table.ready[1].load() <= step) {
+    if (table.failed.load()) return Error{table.absent ? Code::kNotFound : Code::kSystem, table.why};
+    if (pair.Ended()) return Error{Code::kSystem, "the driver ended the process that called it"};
+    if (base::MonotonicNs() > deadline) return Error{Code::kSystem, "no answer within 60 s"};
+    usleep(200);
+  }
+  return {};
+}
+
+double Least(const std::vector<double>& times) { return *std::min_element(times.begin(), times.end()); }
+
+// Three or more, and the shortest was reached twice: a busy machine only adds.
+bool Repeats(std::vector<double> times) {
+  if (times.size() < 3) return false;
+  std::sort(times.begin(), times.end());
+  return times[0] > 0 && times[1] <= 1.1 * times[0];
+}
+
+base::Status Drive(Table& table, Pair& pair, Calibration* result) {
   const std::int64_t deadline = base::MonotonicNs() + kPatienceNs;
-  for (int step = kSettingUp; step != kOver; ++step) {
-    while (table.ready[0].load() <= step || table.ready[1].load() <= step) {
-      if (table.failed.load()) return Error{table.absent ? Code::kNotFound : Code::kSystem, table.why};
-      if (pair.Ended()) return Error{Code::kSystem, "the driver ended the process that called it"};
-      if (base::MonotonicNs() > deadline) return Error{Code::kSystem, "no answer within 60 s"};
-      usleep(200);
-    }
-    table.step.store(step + 1);
+  int step = kSettingUp;
+  if (auto status = Await(table, pair, step, deadline); !status.ok()) return status;
+  result->device = table.device;
+  std::vector<double> together_ms;
+  std::vector<double> alone_ms;
+  while (++step < kFirstRounds && !(Repeats(alone_ms) && Repeats(together_ms))) {
+    if (auto status = Await(table, pair, step, deadline); !status.ok()) return status;
+    alone_ms.push_back(table.batch_ms[0]);
+    if (auto status = Await(table, pair, ++step, deadline); !status.ok()) return status;
+    // Where one began late, as its processor was taken, they were not together.
+    const double apart_ms = 1e-6 * static_cast<double>(std::abs(table.begun_ns[0] - table.begun_ns[1]));
+    if (apart_ms < 0.1 * Least(alone_ms))
+      together_ms.push_back(std::max(table.batch_ms[0], table.batch_ms[1]));
+  }
+  if (!Repeats(alone_ms) || !Repeats(together_ms)) {
+    return Error{Code::kSystem,
+                 "the same work takes another time each time: device or machine are too busy; run it again "
+                 "when they are idle"};
+  }
+  step = kFirstRounds;
+  result->together = Least(together_ms) / Least(alone_ms);
+  result->mode = ModeOf(result->together);
+  for (; step != kOver && !SettledCost(result->estimates_ns); step += 2) {
+    if (auto status = Await(table, pair, step, deadline); !status.ok()) return status;
+    const auto alone = LowRound(table);
+    if (auto status = Await(table, pair, step + 1, deadline); !status.ok()) return status;
+    const auto in_turn = LowRound(table);
+    if (!alone || !in_turn) continue;
+    const bool first = result->estimates_ns.empty();
+    result->alone_ns = first ? *alone : std::min(result->alone_ns, *alone);
+    result->round_trip_ns = first ? *in_turn : std::min(result->round_trip_ns, *in_turn);
+    result->estimates_ns.push_back((*in_turn - *alone) / 2);  // a round changes over twice
+  }
+  if (result->mode == model::DeviceMode::kSliced) {
+    result->switch_cost_ns = SettledCost(result->estimates_ns);
+  } else {
+    result->switch_cost_ns = 0;
   }
   return {};
 }
@@ -249,9 +331,16 @@ model::DeviceMode ModeOf(double together) {
   return together < 1.5 ? model::DeviceMode::kMerged : model::DeviceMode::kSliced;
 }
 
-std::int64_t SwitchCostOf(std::int64_t round_trip_ns, std::int64_t alone_ns) {
-  // A round changes over twice.
-  return std::max<std::int64_t>(0, round_trip_ns - alone_ns) / 2;
+std::optional<std::int64_t> SettledCost(std::vector<std::int64_t> estimates_ns) {
+  constexpr std::size_t kLeast = 5;
+  constexpr std::int64_t kFineNs = 2'000;  // finer than this no margin of a fill is
+  if (estimates_ns.size() < kLeast) return std::nullopt;
+  std::sort(estimates_ns.begin(), estimates_ns.end());
+  const std::size_t quarter = estimates_ns.size() / 4;
+  const std::int64_t median = estimates_ns[estimates_ns.size() / 2];
+  const std::int64_t spread = estimates_ns[estimates_ns.size() - 1 - quarter] - estimates_ns[quarter];
+  if (spread > std::max(kFineNs, median / 5) || median < -kFineNs) return std::nullopt;
+  return std::max<std::int64_t>(0, median);
 }
 
 base::Result<Calibration> Calibrate(const std::string& driver, int ordinal) {
@@ -259,22 +348,13 @@ base::Result<Calibration> Calibrate(const std::string& driver, int ordinal) {
   if (page == MAP_FAILED) return Error{Code::kFull, "map shared memory: out of memory"};
   const base::Mapping mapping(page, sizeof(Table));
   auto* table = new (page) Table;
+  Calibration result;
   {
     Pair pair(*table, driver, ordinal);
-    const base::Status driven = Drive(*table, pair);
+    const base::Status driven = Drive(*table, pair, &result);
     if (!driven.ok())
       return Error{driven.error().code, "calibrate device " + std::to_string(ordinal) + " of " + driver +
                                             ": " + driven.error().message};
-  }
-  Calibration result;
-  result.device = table->device;
-  result.together =
-      table->alone_ms > 0 ? std::max(table->batch_ms[0], table->batch_ms[1]) / table->alone_ms : 0;
-  result.mode = ModeOf(result.together);
-  result.round_trip_ns = Median(table->round_ns);
-  result.alone_ns = Median(table->alone_round_ns);
-  if (result.mode == model::DeviceMode::kSliced) {
-    result.switch_cost_ns = SwitchCostOf(result.round_trip_ns, result.alone_ns);
   }
   return result;
 }

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "model/model.h"
@@ -13,10 +15,12 @@ namespace mortar::cli {
 struct Calibration {
   std::string device;  // as boards are named
   model::DeviceMode mode = model::DeviceMode::kSliced;
-  std::int64_t switch_cost_ns = 0;  // of one change from one process to the other; 0 where kernels overlap
-  double together = 0;              // what the same work took beside another process's, in what it took alone
-  std::int64_t round_trip_ns = 0;   // of a kernel in each process in turn, median
-  std::int64_t alone_ns = 0;        // the same with the second kernel in the first process
+  // Of one change from one process to the other; 0 where kernels overlap; nothing: this machine was too busy.
+  std::optional<std::int64_t> switch_cost_ns;
+  std::vector<std::int64_t> estimates_ns;  // of it
+  double together = 0;             // what the same work took beside another process's, in what it took alone
+  std::int64_t round_trip_ns = 0;  // of a kernel in each process in turn; one round in ten is shorter
+  std::int64_t alone_ns = 0;       // the same with the second kernel in the first process
 };
 
 // `driver`: the path of libcuda.so.1. Errors: kNotFound, no device of that number; kSystem, the driver
@@ -25,6 +29,9 @@ base::Result<Calibration> Calibrate(const std::string& driver, int ordinal);
 
 // What the measured times say. Pure.
 model::DeviceMode ModeOf(double together);
-std::int64_t SwitchCostOf(std::int64_t round_trip_ns, std::int64_t alone_ns);
+// Their median, not below 0, once there are five whose middle half lies within 2 us or a fifth; nothing
+// before, and where it says that changing over gives time back.
+std::optional<std::int64_t> SettledCost(std::vector<std::int64_t> estimates_ns);
+inline constexpr std::size_t kMostEstimates = 40;  // chosen: a second, ten on a busy machine
 
 }  // namespace mortar::cli

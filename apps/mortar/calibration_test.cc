@@ -13,10 +13,17 @@ TEST(CalibrationTest, SameWorkInTheSameTimeIsMerged) {
   EXPECT_EQ(ModeOf(1.9), model::DeviceMode::kSliced);
 }
 
-TEST(CalibrationTest, ARoundChangesOverTwice) {
-  // 2 kernels of 20 us and 10 us of the host's in both; 60 us more where the device changes over twice.
-  EXPECT_EQ(SwitchCostOf(110'000, 50'000), 30'000);
-  EXPECT_EQ(SwitchCostOf(49'000, 50'000), 0) << "noise";
+TEST(CalibrationTest, CostIsTheMedianOfEstimatesThatAgree) {
+  EXPECT_EQ(SettledCost({20'500, 20'100, 19'900, 20'000, 300'000}), 20'100);
+  EXPECT_EQ(SettledCost({150'000, 160'000, 140'000, 170'000, 900}), 150'000) << "within a fifth";
+  EXPECT_EQ(SettledCost({500, -300, 0, -900, 100}), 0) << "nothing to pay";
+}
+
+TEST(CalibrationTest, EstimatesThatDoNotAgreeSayNothing) {
+  EXPECT_EQ(SettledCost({}), std::nullopt);
+  EXPECT_EQ(SettledCost({20'000, 20'000, 20'000, 20'000}), std::nullopt) << "too few";
+  EXPECT_EQ(SettledCost({-40'000, 0, 20'000, 60'000, 5'000}), std::nullopt) << "of a busy machine";
+  EXPECT_EQ(SettledCost({-40'000, -40'000, -40'000, -40'000, -40'000}), std::nullopt) << "cannot be";
 }
 
 TEST(CalibrateTest, WithoutADriverItSaysSo) {

@@ -9,7 +9,6 @@ OUT/timeline-POLICY.json.gz (for ui.perfetto.dev).
 Usage: demo.py --build DIRECTORY [--out DIRECTORY] [--repetitions N] [--seconds S] [--json] …    (./dev demo --cuda calls it)
 Exit codes: 0 done, 1 a program failed or counted wrongly, 2 bad usage. Standard library alone."""
 
-import argparse
 import json
 import os
 import shutil
@@ -18,7 +17,10 @@ import sys
 import tempfile
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "opencl"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, "..", "opencl"), os.path.join(HERE, "..", "common")]
+import demo_options  # noqa: E402
+import lines  # noqa: E402
 import demo_programs  # noqa: E402
 import demo_summary  # noqa: E402
 import report  # noqa: E402
@@ -39,23 +41,9 @@ def say(words):
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(prog="./dev demo --cuda", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", required=True, help="build folder with bin/ and lib/")
-    parser.add_argument("--out", default="out/demo-cuda", help="where results go (default: %(default)s)")
-    parser.add_argument("--repetitions", type=int, default=3, help="of every policy, interleaved (default: %(default)s)")
-    parser.add_argument("--seconds", type=float, default=4.5, help="a run (default: %(default)s)")
-    parser.add_argument("--rate", type=float, default=30.0, help="inference requests a second (default: %(default)s)")
-    parser.add_argument("--max-slowdown", default="2%", help="what inference may lose (default: %(default)s)")
+    parser = demo_options.make_parser("./dev demo --cuda", __doc__, "out/demo-cuda", 30.0, POLICIES)
     parser.add_argument("--device-mode", default="sliced", choices=["sliced", "merged"], help="(default: %(default)s)")
-    parser.add_argument("--policies", default=",".join(POLICIES), help="comma-separated (default: all)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object a policy instead of the table")
-    arguments = parser.parse_args()
-    arguments.policies = [policy for policy in POLICIES if policy in arguments.policies.split(",")]
-    if not arguments.policies:
-        parser.error(f"--policies: none of {', '.join(POLICIES)}")
-    if arguments.repetitions < 1 or arguments.seconds < 1 or arguments.rate <= 0:
-        parser.error("needs at least one repetition of one second, and a rate above zero")
+    arguments = demo_options.parse(parser, POLICIES)
     arguments.host_us = 0
     return arguments
 
@@ -219,10 +207,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except Failure as failure:
-        say(str(failure))
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    lines.main(main, Failure, say)

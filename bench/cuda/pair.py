@@ -14,19 +14,21 @@ Figures (medians over repetitions; [least, most] in ..._spread with --json):
   filler_vs_yardstick          that over the yardstick's: whole gaps (blocking) or slack (async) with perfect knowledge, which
                                `mortar sim` computes from recordings of the two programs made before
   alone_p50_spread             the holder's median alone, most over least among neighbours
+  fills_p50_x, fills_p99_x     with --attribute, blocking: the holder's request time alone plus what fills alone added to it,
+                               over alone, from a traced run of its own: without what else the machine does
+  others_p99_x                 the same with what everything but fills added: the machine's own hiccups
   noise                        said where that is more than 1.03: the machine was too noisy
 """
 
 import argparse
-import json
 import os
 import platform
-import shutil
 import sys
-import tempfile
 
+import delays
 from runs import Runner, RunError
 import emulated_figures as figures
+import lines
 from emulated import commit
 
 POLICIES = ["share", "priority", "fikit", "fill"]
@@ -46,6 +48,7 @@ def parse_arguments():
     parser.add_argument("--pattern", action="append", choices=["blocking", "async"], help="only this one (repeatable)")
     parser.add_argument("--policy", action="append", choices=POLICIES, help="only this one (repeatable)")
     parser.add_argument("--switch-us", type=int, default=20, metavar="N", help="sliced: what a switch costs (20)")
+    parser.add_argument("--attribute", action="store_true", help="also part the holder's delays: fills', and all other")
     parser.add_argument("--pin", action="store_true", help="holder and filler on different processors")
     options = parser.parse_args()
     if options.quick:
@@ -90,11 +93,22 @@ def measure(runner, mode, pattern, options):
         for policy in policies[turn:] + policies[:turn]:
             log(f"{mode}, {pattern}, repetition {repetition + 1} of {options.repetitions}, {policy}")
             rows[policy].append(measure_pair(runner, scenario, policy, options.requests, alone, rate))
-    return rows, alone_p50, yardstick
+    parts = {policy: attribute(runner, scenario, policy, options.requests, figures.median(alone_p50)) for policy in policies
+             if options.attribute and pattern == "blocking"}
+    return rows, alone_p50, yardstick, parts
+
+
+def attribute(runner, scenario, policy, count, alone_ns):
+    kernels, fills = delays.read(runner.together_recorded(scenario, policy, count))
+    times = delays.requests(kernels, fills, WARM_UP)
+    by_fills, other = [one[1] * 1e3 for one in times], [one[2] * 1e3 for one in times]
+    return {"fills_p50_x": round(1 + figures.quantile(by_fills, 0.5) / alone_ns, 4),
+            "fills_p99_x": round(1 + figures.quantile(by_fills, 0.99) / alone_ns, 4),
+            "others_p99_x": round(1 + figures.quantile(other, 0.99) / alone_ns, 4)}
 
 
 def result_line(mode, pattern, policy, measured, options):
-    rows, alone_p50, yardstick = measured
+    rows, alone_p50, yardstick, parts = measured
     line = {"device_mode": mode, "pattern": pattern, "policy": policy}
     for row in rows[policy]:
         row["filler_vs_yardstick"] = row["filler_vs_alone"] / yardstick if yardstick else 0.0
@@ -102,6 +116,7 @@ def result_line(mode, pattern, policy, measured, options):
         values = [row[key] for row in rows[policy]]
         line[key] = round(figures.median(values), 4)
         line[key + "_spread"] = [round(min(values), 4), round(max(values), 4)]
+    line.update(parts.get(policy, {}))
     line["yardstick_vs_alone"] = round(yardstick, 4)
     line["repetitions"] = len(rows[policy])
     line["requests"] = options.requests - WARM_UP
@@ -115,41 +130,25 @@ def result_line(mode, pattern, policy, measured, options):
     return line
 
 
-def print_table(lines):
+def print_table(rows):
     columns = ["device_mode", "pattern", "policy", "holder_p50_x", "holder_p99_x", "filler_vs_alone",
-               "filler_vs_yardstick", "alone_p50_spread", "noise"]
-    shown = [column for column in columns if any(column in line for line in lines)]
-    table = [shown] + [[str(line.get(column, "")) for column in shown] for line in lines]
+               "filler_vs_yardstick", "fills_p99_x", "others_p99_x", "alone_p50_spread", "noise"]
+    shown = [column for column in columns if any(column in line for line in rows)]
+    table = [shown] + [[str(line.get(column, "")) for column in shown] for line in rows]
     widths = [max(len(row[i]) for row in table) for i in range(len(shown))]
-    print(f"A simulated device, not a real one ({lines[0]['ran_on']}); medians of {lines[0]['repetitions']} repetitions of "
-          f"{lines[0]['requests']} requests.")
+    print(f"A simulated device, not a real one ({rows[0]['ran_on']}); medians of {rows[0]['repetitions']} repetitions of "
+          f"{rows[0]['requests']} requests.")
     for row in table:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
 
 
-def main():
-    options = parse_arguments()
-    directory = tempfile.mkdtemp(prefix="mortar-bench-", dir="/dev/shm")
-    runner = Runner(options, directory)
-    lines = []
-    try:
-        for mode in options.device_mode or ["sliced", "merged"]:
-            for pattern in options.pattern or ["blocking", "async"]:
-                measured = measure(runner, mode, pattern, options)
-                for policy in measured[0]:
-                    lines.append(result_line(mode, pattern, policy, measured, options))
-                    if options.json:
-                        print(json.dumps(lines[-1]), flush=True)
-        if not options.json:
-            print_table(lines)
-    except RunError as error:
-        log(str(error))
-        return 1
-    finally:
-        runner.stop()
-        shutil.rmtree(directory, ignore_errors=True)
-    return 0
+def measure_all(runner, options):
+    for mode in options.device_mode or ["sliced", "merged"]:
+        for pattern in options.pattern or ["blocking", "async"]:
+            measured = measure(runner, mode, pattern, options)
+            for policy in measured[0]:
+                yield result_line(mode, pattern, policy, measured, options)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    lines.main(lambda: lines.run(Runner, parse_arguments(), measure_all, print_table, RunError, log))

@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "opencl"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, "..", "opencl"), os.path.join(HERE, "..", "common")]
 import emulated_runs  # noqa: E402
 from emulated_runs import RunError  # noqa: E402,F401
 
@@ -74,6 +75,23 @@ class Runner(emulated_runs.Runner):
         held = self._finish(holder)
         filler.send_signal(signal.SIGTERM)
         return held, self._finish(filler)
+
+    def together_recorded(self, scenario, policy, requests):
+        """As together(), traced: the recording's path."""
+        path = os.path.join(self.directory, f"pair-{self.runs}.json.gz")
+        # A shell that lasts as long as its input: what it is given, the programs are.
+        recorder = subprocess.Popen([self.mortar, "trace", "record", "-o", path, "--", "sh", "-c",
+                                     'echo "$MORTAR_TRACE"; read -r line'], env=self.environment, text=True,
+                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.started.append(recorder)
+        self.environment["MORTAR_TRACE"] = recorder.stdout.readline().strip()
+        try:
+            self.together(scenario, policy, None, requests)
+        finally:
+            del self.environment["MORTAR_TRACE"]
+            recorder.communicate("\n", timeout=120)
+        self.started.remove(recorder)
+        return path
 
     def filler_alone(self, scenario):
         self._new_run()

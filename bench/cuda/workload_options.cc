@@ -1,15 +1,11 @@
-#include <charconv>
-#include <cstring>
 #include <random>
 #include <string_view>
 
+#include "bench/common/program.h"
 #include "bench/cuda/workload.h"
 
 namespace mortar::cuda_workload {
 namespace {
-
-using base::Code;
-using base::Error;
 
 constexpr char kHelp[] =
     R"(Usage: cuda_workload [options]   a CUDA program with a known pattern of kernels; prints one JSON line
@@ -36,11 +32,6 @@ constexpr char kHelp[] =
 Example: cuda_workload --write-device d.toml && mortar run --sim-device d.toml -- cuda_workload --requests 100
 )";
 
-bool ToInt(std::string_view text, int* out) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *out);
-  return error == std::errc() && end == text.data() + text.size() && *out >= 0 && *out <= 1'000'000'000;
-}
-
 bool ReadOption(std::string_view name, std::string_view value, Options* options) {
   if (name == "--role" && (value == "holder" || value == "filler")) {
     options->role = value == "holder" ? Role::kHolder : Role::kFiller;
@@ -49,9 +40,7 @@ bool ReadOption(std::string_view name, std::string_view value, Options* options)
   } else if (name == "--device-mode" && (value == "sliced" || value == "merged" || value == "fifo")) {
     options->device_mode = value;
   } else if (name == "--seconds" || name == "--rate") {
-    double& number = name == "--rate" ? options->rate : options->seconds;
-    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-    return error == std::errc() && end == value.data() + value.size() && number >= 0;
+    return bench::ToNumber(value, name == "--rate" ? &options->rate : &options->seconds);
   } else if (name == "--write-device") {
     options->write_device = value;
   } else if (name == "--pulse-file") {
@@ -60,20 +49,18 @@ bool ReadOption(std::string_view name, std::string_view value, Options* options)
     options->ready_file = value;
   } else if (name == "--seed") {
     int seed = 0;
-    if (!ToInt(value, &seed)) return false;
+    if (!bench::ToInt(value, &seed)) return false;
     options->seed = static_cast<unsigned>(seed);
   } else {
-    const struct {
-      const char* name;
-      int* value;
-    } numbers[] = {{"--kernels", &options->kernels}, {"--check", &options->check},
-                   {"--wait", &options->wait},       {"--rest-us", &options->rest_us},
-                   {"--depth", &options->depth},     {"--requests", &options->requests},
-                   {"--warm-up", &options->warm_up}, {"--switch-us", &options->switch_us}};
-    for (const auto& number : numbers) {
-      if (name == number.name) return ToInt(value, number.value);
-    }
-    return false;
+    return bench::ReadInt(name, value,
+                          {{"--kernels", &options->kernels},
+                           {"--check", &options->check},
+                           {"--wait", &options->wait},
+                           {"--rest-us", &options->rest_us},
+                           {"--depth", &options->depth},
+                           {"--requests", &options->requests},
+                           {"--warm-up", &options->warm_up},
+                           {"--switch-us", &options->switch_us}});
   }
   return true;
 }
@@ -83,18 +70,7 @@ bool ReadOption(std::string_view name, std::string_view value, Options* options)
 std::string HelpText() { return kHelp; }
 
 base::Result<Options> ParseOptions(int count, char** words) {
-  Options options;
-  for (int i = 1; i < count; i += 2) {
-    if (std::strcmp(words[i], "--help") == 0) return Error{Code::kExists, ""};
-    if (i + 1 == count) return Error{Code::kInvalid, std::string(words[i]) + " needs a value; see --help"};
-    if (!ReadOption(words[i], words[i + 1], &options)) {
-      return Error{Code::kInvalid,
-                   std::string(words[i]) + " " + words[i + 1] + " is not understood; see --help"};
-    }
-  }
-  if (options.kernels < 1 || options.depth < 1)
-    return Error{Code::kInvalid, "--kernels and --depth begin at 1"};
-  return options;
+  return bench::ParseWords<Options>(count, words, ReadOption);
 }
 
 const std::vector<int>& Lengths(Role role) {

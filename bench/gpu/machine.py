@@ -29,8 +29,11 @@ def last_line(text):
 
 def torch_says():
     """(usable, why not)."""
-    done = subprocess.run([sys.executable, "-c", "import torch; assert torch.cuda.is_available(); print(torch.__version__)"],
-                          capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run([sys.executable, "-c", "import torch; assert torch.cuda.is_available()"], capture_output=True,
+                              text=True, check=False, timeout=PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        return False, f"PyTorch did not start within {PATIENCE_S} s"
     if done.returncode == 0:
         return True, ""
     return False, "no PyTorch" if "No module" in done.stderr else "PyTorch sees no GPU"
@@ -46,6 +49,8 @@ class Machine:
         self.libraries = os.path.join(self.build, "lib", "mortar")
         self.simulated_driver = os.path.join(self.libraries, "simcuda", "libcuda.so.1")
         self.mps = None
+        self.learned = None  # profiles of the pair's programs alone, which policy fikit needs
+        self.spools = None  # where scheduled programs leave theirs, while a recorder runs
         self.started = []
         self.runs = 0
         if self.gpu is None and not os.path.exists(self.simulated_driver):
@@ -104,6 +109,8 @@ class Machine:
             env["MORTAR_CUDA_DRIVER"] = self.simulated_driver
         env["LD_LIBRARY_PATH"] = self._path(os.path.join(self.libraries, "cuda"), env)
         env["LD_PRELOAD"] = os.path.join(self.libraries, "libmortar-cuda-hook.so")
+        if self.spools:
+            env["MORTAR_TRACE"] = self.spools
         if priority >= 5 and self.mps:
             env["CUDA_MPS_CLIENT_PRIORITY"] = "1"
         return env
@@ -118,7 +125,10 @@ class Machine:
 
     def run(self, command, env, timeout=PATIENCE_S):
         """To its end; its JSON line."""
-        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=timeout, check=False)
+        try:
+            done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=timeout, check=False)
+        except subprocess.TimeoutExpired:
+            raise Failure(f"{' '.join(command[:4])} did not end within {timeout} s") from None
         if done.returncode != 0:
             raise Failure(f"{os.path.basename(command[0])} {' '.join(command[1:3])} ended with {done.returncode}: "
                           f"{last_line(done.stderr)}")
@@ -139,7 +149,10 @@ class Machine:
         return process
 
     def finish(self, process):
-        out, _ = process.communicate(timeout=PATIENCE_S)
+        try:
+            out, _ = process.communicate(timeout=PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            raise Failure(f"{' '.join(process.args[:4])} did not end within {PATIENCE_S} s") from None
         self.started.remove(process)
         if process.returncode != 0:
             process.log.seek(0)
@@ -147,9 +160,18 @@ class Machine:
                           f"{last_line(process.log.read().decode(errors='replace'))}")
         return json.loads(last_line(out))
 
+    def learn(self, holder, filler):
+        """Both programs alone, every launch timed, as `mortar profile record` does."""
+        self.new_board()
+        for name, priority, command in (("holder", 0, holder), ("filler", 5, filler)):
+            self.run(command, dict(self.scheduled(name, priority), MORTAR_PROFILE_RECORD="1"))
+        self.learned = os.path.join(self.boards, "profiles")
+
     def together(self, holder, filler, policy, switch_us=0):
         """Both programs, under Mortar's `policy` or (None) without Mortar: what they print, and the GPU's busy share."""
         self.new_board()
+        if policy == "fikit" and self.learned:
+            shutil.copytree(self.learned, os.path.join(self.boards, "profiles"), dirs_exist_ok=True)
         env = (lambda name, priority: self.scheduled(name, priority)) if policy else (lambda *_: self.bare())
         ready = {name: os.path.join(self.boards, f"{name}-ready") for name in ("holder", "filler")}
         second = self.start(filler + ["--ready-file", ready["filler"]], env("filler", 5), ready["filler"])
@@ -160,6 +182,22 @@ class Machine:
         held = self.finish(first)
         second.send_signal(signal.SIGTERM)
         return held, self.finish(second), busy
+
+    def record(self, path, together):
+        """Calls `together`, whose scheduled programs are recorded at `path` by `mortar trace record`; None, or why not."""
+        # A shell that lasts as long as its input.
+        recorder = subprocess.Popen([self.program("mortar"), "trace", "record", "-o", path, "--", "sh", "-c",
+                                     'echo "$MORTAR_TRACE"; read -r line'], env=self.bare(), text=True,
+                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.started.append(recorder)
+        self.spools = recorder.stdout.readline().strip()
+        try:
+            together()
+        finally:
+            self.spools = None
+            _, errors = recorder.communicate("\n", timeout=PATIENCE_S)
+        self.started.remove(recorder)
+        return last_line(errors) if recorder.returncode != 0 else None
 
     def busy_until(self, process):
         """Mean of nvidia-smi's utilisation while `process` runs; None without a GPU."""
@@ -173,6 +211,14 @@ class Machine:
                 seen.append(int(done.stdout.split()[0]))
             time.sleep(0.25)
         return sum(seen) / len(seen) / 100 if seen else None
+
+    def end_all(self):
+        """Ends whatever a failed run left."""
+        for process in self.started:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        self.started.clear()
 
     def start_mps(self):
         """NVIDIA's MPS of this user, in a folder of our own: no setting of the GPU changes. True: it runs."""
@@ -195,10 +241,7 @@ class Machine:
             self.mps = None
 
     def close(self):
-        for process in self.started:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
+        self.end_all()
         self.stop_mps()
         shutil.rmtree(self.directory, ignore_errors=True)
 

@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import emulated_figures as figures  # noqa: E402
 from machine import HERE, Failure, last_line, say, torch_says  # noqa: E402
 
-POLICIES = ["share", "exclusive", "priority", "fill"]
+POLICIES = ["share", "exclusive", "priority", "fikit", "fill"]
 BUDGET_S = 450
 SWITCH_US = 100  # until switch-cost was measured
 SERVED = {"bert": ["bert"], "resnet50": ["resnet50"], "vit": ["vit"], "llm": ["llm"], "llm-graphs": ["llm", "--graphs"]}
@@ -78,6 +78,8 @@ def switch_cost(machine, _):
             skipped.append(f"calibrate: {last_line(done.stderr)}")
             continue
         answer = json.loads(done.stdout)
+        if done.stderr.strip():
+            skipped.append(f"calibrate: {last_line(done.stderr)}")
         for device in answer if isinstance(answer, list) else answer.get("devices", [answer]):
             rows.append({"mps": with_mps, **device})
     return {"rows": rows, "skipped": skipped}
@@ -111,14 +113,17 @@ def _pair(machine, holder, filler, began, names, skipped):
             continue
         say(f"{names}, {condition}")
         try:
+            if policy == "fikit":
+                machine.learn(holder, filler + ["--seconds", "3"])
             held, filled, busy = machine.together(holder, filler, policy, SWITCH_US if machine.gpu else 20)
             row = {**names, "condition": condition, **_figures(held, filled, alone, rate)}
             if busy is not None:
                 row["gpu_busy"] = round(busy, 3)
             rows.append(row)
-        except (Failure, KeyError) as error:
+        except (Failure, KeyError, IndexError, ValueError) as error:
             skipped.append(f"{names}: {condition}: {error}")
         finally:
+            machine.end_all()
             machine.stop_mps()
     return rows
 
@@ -138,19 +143,18 @@ def _torch(role, *words):
     return [sys.executable, os.path.join(HERE, "torch_workload.py"), role, *words]
 
 
-def pytorch(holder):
-    """Makes the part of one holder against both fillers."""
+def pytorch(holder, trained):
+    """Makes the part of one holder against one filler."""
     def part(machine, options):
         usable, why = torch_says()
         if machine.gpu is None or not usable:
             return {"rows": [], "skipped": [f"PyTorch: {why if machine.gpu else 'no GPU on this machine'}"]}
-        rows, skipped, began = [], [], time.monotonic()
-        for trained in TRAINED:
-            serve = _torch("serve", *SERVED[holder], "--seconds", str(options.seconds))
-            rows += _pair(machine, serve, _torch("train", trained, "--seconds", "0"), began,
-                          {"holder": holder, "filler": trained}, skipped)
+        skipped = []
+        serve = _torch("serve", *SERVED[holder], "--seconds", str(options.seconds))
+        rows = _pair(machine, serve, _torch("train", trained, "--seconds", "0"), time.monotonic(),
+                     {"holder": holder, "filler": trained}, skipped)
         return {"rows": rows, "skipped": skipped}
-    part.__doc__ = f"PyTorch: {holder} as holder against training."
+    part.__doc__ = f"PyTorch: {holder} as holder against training of {trained}."
     return part
 
 
@@ -166,21 +170,26 @@ def traces(machine, options):
         for name, words in [(name, ("serve", *words)) for name, words in SERVED.items()] + \
                 [(f"train-{name}", ("train", name)) for name in TRAINED]:
             path = os.path.join(folder, f"{name}.pt.trace.json.gz")
-            machine.run(_torch(*words, "--seconds", "0.1", "--trace", path), machine.bare(), timeout=240)
-            rows.append({"trace": os.path.basename(path), "bytes": os.path.getsize(path)})
+            try:
+                machine.run(_torch(*words, "--seconds", "0.1", "--trace", path), machine.bare())
+                rows.append({"trace": os.path.basename(path), "bytes": os.path.getsize(path)})
+            except (Failure, OSError) as error:
+                skipped.append(f"{name}: {error}")
     if not machine.has_command:
         return {"rows": rows, "skipped": skipped + ["timeline: the mortar command was not built"]}
-    machine.new_board()
-    path = os.path.join(folder, "holder.json.gz")
-    done = subprocess.run([machine.program("mortar"), "trace", "record", "-o", path, "--", machine.program("cuda_workload"),
-                           "--requests", "50"], env=machine.scheduled("holder", 0), capture_output=True, text=True,
-                          timeout=120, check=False)
-    if done.returncode == 0:
-        rows.append({"trace": os.path.basename(path), "bytes": os.path.getsize(path)})
-    else:
-        skipped.append(f"timeline: {last_line(done.stderr)}")
+    program = machine.program("cuda_workload")
+    for pattern in ("blocking", "async"):
+        path = os.path.join(folder, f"pair-{pattern}.json.gz")
+        holder = [program, "--mode", pattern, "--requests", "50"]
+        why = machine.record(path, lambda: machine.together(holder, [program, "--role", "filler"],  # pylint: disable=W0640
+                                                            "fill", SWITCH_US if machine.gpu else 20))
+        if why is None:
+            rows.append({"trace": os.path.basename(path), "bytes": os.path.getsize(path)})
+        else:
+            skipped.append(f"timeline of {pattern}: {why}")
     return {"rows": rows, "skipped": skipped}
 
 
 PARTS = {"conformance": conformance, "launch-cost": launch_cost, "switch-cost": switch_cost, "pairs": pairs,
-         **{f"pytorch-{name}": pytorch(name) for name in SERVED}, "traces": traces}
+         **{f"pytorch-{name}-{trained}": pytorch(name, trained) for name in SERVED for trained in TRAINED},
+         "traces": traces}

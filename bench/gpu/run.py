@@ -9,8 +9,8 @@ No setting of the GPU is changed: MPS is the user's own, in a folder of its own,
   launch-cost        what Mortar adds to cuLaunchKernel, and to a launch with a wait for it
   switch-cost        what changing programs costs, without and with MPS (mortar calibrate)
   pairs              two programs with kernels of known length: alone, time-slicing, MPS, each policy
-  pytorch-NAME       PyTorch inference (bert, resnet50, vit, llm, llm-graphs) against training (ResNet-50, a transformer)
-  traces             Kineto traces, without stacks, of every PyTorch program alone; a timeline by Mortar
+  pytorch-A-B        PyTorch inference A (bert, resnet50, vit, llm, llm-graphs) against training B (resnet50, transformer)
+  traces             Kineto traces, without stacks, of every PyTorch program alone; timelines of the pairs under fill
 
   bench/gpu/run.sh --part launch-cost
   for part in $(bench/gpu/run.sh --list); do bench/gpu/run.sh --part $part; done"""
@@ -20,10 +20,13 @@ import datetime
 import json
 import os
 import platform
+import subprocess
 import sys
 
-from machine import Failure, Machine, commit, say
-from parts import PARTS
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "common"))
+import lines  # noqa: E402
+from machine import Failure, Machine, commit, say  # noqa: E402
+from parts import PARTS  # noqa: E402
 
 
 def parse_arguments():
@@ -96,7 +99,7 @@ def main():
             say(f"{name}, on {machine.name}")
             try:
                 found = PARTS[name](machine, options)
-            except (Failure, OSError) as error:
+            except (Failure, OSError, ValueError, subprocess.SubprocessError) as error:
                 say(f"{name}: {error}")
                 found, failed = {"rows": [], "skipped": [f"failed: {error}"]}, True
             found["when"] = datetime.date.today().isoformat()
@@ -115,10 +118,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except Failure as failure:
-        say(str(failure))
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    lines.main(main, Failure, say)

@@ -37,6 +37,8 @@ def record(work, path):
         for _ in range(30):
             work()
             profiler.step()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
     profiler.export_chrome_trace(path)
 
 

@@ -7,7 +7,6 @@ writes OUT/index.html (one self-contained page), OUT/results.json and OUT/timeli
 Usage: demo.py --build DIRECTORY [--out DIRECTORY] [--repetitions N] [--seconds S] [--json] …    (./dev demo calls it)
 Exit codes: 0 done, 1 a program failed or answered wrongly, 2 bad usage. Standard library alone."""
 
-import argparse
 import json
 import os
 import shutil
@@ -15,11 +14,14 @@ import sys
 import tempfile
 import time
 
-import report
-import report_plots
-import report_timeline
-from demo_programs import Failure, Setup, run_pair, trace_pair
-from demo_summary import summarize, table
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "common"))
+import demo_options  # noqa: E402
+import lines  # noqa: E402
+import report  # noqa: E402
+import report_plots  # noqa: E402
+import report_timeline  # noqa: E402
+from demo_programs import Failure, Setup, run_pair, trace_pair  # noqa: E402
+from demo_summary import summarize, table  # noqa: E402
 
 POLICIES = report_plots.ORDER
 
@@ -29,25 +31,10 @@ def say(words):
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(prog="./dev demo", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", required=True, help="build folder with bin/ and lib/")
-    parser.add_argument("--out", default="out/demo", help="where results go (default: %(default)s)")
-    parser.add_argument("--repetitions", type=int, default=3, help="of every policy, interleaved (default: %(default)s)")
-    parser.add_argument("--seconds", type=float, default=4.5, help="a run (default: %(default)s)")
-    parser.add_argument("--rate", type=float, default=80.0, help="inference requests a second (default: %(default)s)")
+    parser = demo_options.make_parser("./dev demo", __doc__, "out/demo", 80.0, POLICIES)
     parser.add_argument("--host-us", type=float, default=300.0,
                         help="inference's host work after each launch (default: %(default)s)")
-    parser.add_argument("--max-slowdown", default="2%", help="what inference may lose (default: %(default)s)")
-    parser.add_argument("--policies", default=",".join(POLICIES), help="comma-separated (default: all)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object a policy instead of the table")
-    arguments = parser.parse_args()
-    arguments.policies = [policy for policy in POLICIES if policy in arguments.policies.split(",")]
-    if not arguments.policies:
-        parser.error(f"--policies: none of {', '.join(POLICIES)}")
-    if arguments.repetitions < 1 or arguments.seconds < 1 or arguments.rate <= 0:
-        parser.error("needs at least one repetition of one second, and a rate above zero")
-    return arguments
+    return demo_options.parse(parser, POLICIES)
 
 
 def run_all(setup, arguments):
@@ -107,10 +94,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except Failure as failure:
-        say(str(failure))
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    lines.main(main, Failure, say)

@@ -24,16 +24,15 @@ Figures (medians over repetitions; [least, most] in ..._spread with --json):
 """
 
 import argparse
-import json
 import os
 import platform
-import shutil
 import subprocess
 import sys
-import tempfile
 
-import emulated_figures as figures
-from emulated_runs import Runner, RunError
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "common"))
+import lines  # noqa: E402
+import emulated_figures as figures  # noqa: E402
+from emulated_runs import Runner, RunError  # noqa: E402
 
 POLICIES = ["share", "exclusive", "priority", "fikit", "fill"]
 WARM_UP = 20          # requests that a holder's figures leave out
@@ -164,40 +163,24 @@ def result_line(name, case, rows, alone_p99, options):
     return line
 
 
-def print_table(lines):
+def print_table(rows):
     columns = ["scenario", "policy", "limit_percent", "requests", "holder_p50_x", "holder_p99_x", "filler_vs_alone",
                "filler_vs_possible", "windows_within", "noise"]
-    shown = [column for column in columns if any(column in line for line in lines)]
-    table = [shown] + [[str(line.get(column, "")) for column in shown] for line in lines]
+    shown = [column for column in columns if any(column in line for line in rows)]
+    table = [shown] + [[str(line.get(column, "")) for column in shown] for line in rows]
     widths = [max(len(row[i]) for row in table) for i in range(len(shown))]
-    print(f"An emulated device, not a real one ({lines[0]['ran_on']}); medians of {lines[0]['repetitions']} "
+    print(f"An emulated device, not a real one ({rows[0]['ran_on']}); medians of {rows[0]['repetitions']} "
           "repetitions.")
     for row in table:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
 
 
-def main():
-    options = parse_arguments()
-    directory = tempfile.mkdtemp(prefix="mortar-bench-", dir="/dev/shm")
-    runner = Runner(options, directory)
-    lines = []
-    try:
-        for name in options.scenario or SCENARIOS:
-            rows, alone_p99 = measure_scenario(runner, name, options)
-            for case, values in rows.items():
-                lines.append(result_line(name, case, values, alone_p99, options))
-                if options.json:
-                    print(json.dumps(lines[-1]), flush=True)
-        if not options.json:
-            print_table(lines)
-    except RunError as error:
-        log(str(error))
-        return 1
-    finally:
-        runner.stop()
-        shutil.rmtree(directory, ignore_errors=True)
-    return 0
+def measure_all(runner, options):
+    for name in options.scenario or SCENARIOS:
+        rows, alone_p99 = measure_scenario(runner, name, options)
+        for case, values in rows.items():
+            yield result_line(name, case, values, alone_p99, options)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    lines.main(lambda: lines.run(Runner, parse_arguments(), measure_all, print_table, RunError, log))

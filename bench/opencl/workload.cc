@@ -1,23 +1,11 @@
 // The benchmark's OpenCL program. See --help.
 #include "bench/opencl/workload.h"
 
-#include <cstdio>
+#include <utility>
+
+#include "bench/common/program.h"
 
 namespace mortar::workload {
-namespace {
-
-template <typename List, typename Text>
-void AppendList(const char* name, const List& list, Text&& text, std::string* json) {
-  *json += std::string(", \"") + name + "\": [";
-  const char* separator = "";
-  for (const auto& entry : list) {
-    *json += separator + text(entry);
-    separator = ", ";
-  }
-  *json += "]";
-}
-
-}  // namespace
 
 std::string ToJson(const Options& options, const Measured& measured) {
   const auto number = [](std::int64_t value) { return std::to_string(value); };
@@ -30,35 +18,14 @@ std::string ToJson(const Options& options, const Measured& measured) {
   json += ", \"start_ns\": " + number(measured.start_ns) + ", \"end_ns\": " + number(measured.end_ns);
   json += ", \"requests\": " + number(static_cast<std::int64_t>(measured.latency_ns.size()));
   json += ", \"kernels\": " + number(measured.kernels) + ", \"kernels_per_s\": " + std::to_string(rate);
-  AppendList("latency_ns", measured.latency_ns, number, &json);
-  AppendList("request_start_ns", measured.request_start_ns, number, &json);
-  AppendList(
-      "progress", measured.progress,
-      [&](const auto& at) { return "[" + number(at.first) + ", " + number(at.second) + "]"; }, &json);
-  return json + "}\n";
+  return bench::EndJson(std::move(json), measured);
 }
 
 }  // namespace mortar::workload
 
 int main(int count, char** words) {
   using namespace mortar::workload;
-  const auto options = ParseOptions(count, words);
-  if (!options) {
-    if (options.error().message.empty()) return std::fputs(HelpText().c_str(), stdout) < 0 ? 1 : 0;
-    std::fprintf(stderr, "workload: %s\n", options.error().message.c_str());
-    return 2;
-  }
-  if (!options->write_table.empty()) {
-    std::FILE* file = std::fopen(options->write_table.c_str(), "w");
-    const bool written = file != nullptr && std::fputs(TableText(*options).c_str(), file) >= 0;
-    if (file != nullptr && std::fclose(file) == 0 && written) return 0;
-    std::fprintf(stderr, "workload: cannot write %s\n", options->write_table.c_str());
-    return 1;
-  }
-  const auto measured = Run(*options);
-  if (!measured) {
-    std::fprintf(stderr, "workload: %s\n", measured.error().message.c_str());
-    return 1;
-  }
-  return std::fputs(ToJson(*options, *measured).c_str(), stdout) < 0 ? 1 : 0;
+  return mortar::bench::Main(
+      "workload", ParseOptions(count, words), HelpText(),
+      [](const Options& options) { return std::pair(options.write_table, TableText(options)); }, Run, ToJson);
 }

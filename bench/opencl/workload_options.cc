@@ -1,14 +1,14 @@
 #include <charconv>
-#include <cstring>
 #include <string_view>
 
+#include "bench/common/program.h"
 #include "bench/opencl/workload.h"
 
 namespace mortar::workload {
 namespace {
 
-using base::Code;
-using base::Error;
+using bench::ToInt;
+using bench::ToNumber;
 
 constexpr char kHelp[] =
     R"(Usage: workload [options]      an OpenCL program with a known pattern of kernels; prints one JSON line
@@ -29,18 +29,6 @@ constexpr char kHelp[] =
 Example: workload --write-table t.txt && MORTAR_EMULATED=t.txt OPENCL_LAYERS=libmortar-emulated.so \
            workload --requests 100
 )";
-
-bool ToNumber(std::string_view text, double* out) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *out);
-  return error == std::errc() && end == text.data() + text.size() && *out >= 0 && *out <= 1e9;
-}
-
-bool ToInt(std::string_view text, int* out) {
-  double number = 0;
-  if (!ToNumber(text, &number) || number != static_cast<int>(number)) return false;
-  *out = static_cast<int>(number);
-  return true;
-}
 
 bool ToMicroseconds(std::string_view milliseconds, int* out) {
   double number = 0;
@@ -90,17 +78,15 @@ bool ReadOption(std::string_view name, std::string_view value, Options* options)
     const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), options->seed);
     return error == std::errc() && end == value.data() + value.size();
   } else {
-    const struct {
-      const char* name;
-      int* value;
-    } numbers[] = {{"--kernels", &options->kernels}, {"--kernel-us", &options->kernel_us},
-                   {"--gap-us", &options->gap_us},   {"--filler-us", &options->filler_us},
-                   {"--depth", &options->depth},     {"--requests", &options->requests},
-                   {"--warm-up", &options->warm_up}, {"--jitter", &options->jitter_percent}};
-    for (const auto& number : numbers) {
-      if (name == number.name) return ToInt(value, number.value);
-    }
-    return false;
+    return bench::ReadInt(name, value,
+                          {{"--kernels", &options->kernels},
+                           {"--kernel-us", &options->kernel_us},
+                           {"--gap-us", &options->gap_us},
+                           {"--filler-us", &options->filler_us},
+                           {"--depth", &options->depth},
+                           {"--requests", &options->requests},
+                           {"--warm-up", &options->warm_up},
+                           {"--jitter", &options->jitter_percent}});
   }
   return true;
 }
@@ -110,18 +96,7 @@ bool ReadOption(std::string_view name, std::string_view value, Options* options)
 std::string HelpText() { return kHelp; }
 
 base::Result<Options> ParseOptions(int count, char** words) {
-  Options options;
-  for (int i = 1; i < count; i += 2) {
-    if (std::strcmp(words[i], "--help") == 0) return Error{Code::kExists, ""};
-    if (i + 1 == count) return Error{Code::kInvalid, std::string(words[i]) + " needs a value; see --help"};
-    if (!ReadOption(words[i], words[i + 1], &options)) {
-      return Error{Code::kInvalid,
-                   std::string(words[i]) + " " + words[i + 1] + " is not understood; see --help"};
-    }
-  }
-  if (options.kernels < 1 || options.depth < 1)
-    return Error{Code::kInvalid, "--kernels and --depth begin at 1"};
-  return options;
+  return bench::ParseWords<Options>(count, words, ReadOption);
 }
 
 std::string KernelName(const Options& options) {

@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "base/random.h"
+#include "base/toml_text.h"
 
 namespace mortar::plan {
 namespace {
@@ -122,6 +123,8 @@ std::vector<double> WalkRates(double middle, std::uint64_t seed) {
 }  // namespace
 
 base::Result<Suite> ParseSuite(std::string_view text, const std::string& name) {
+  if (const std::size_t line = base::FindStrayCharacter(text))
+    return Error{Code::kInvalid, fmt::format("{}:{}: {}", name, line, base::kStrayCharacter)};
   toml::table root;
   try {
     root = toml::parse(text, name);

@@ -8,6 +8,7 @@
 #include <numeric>
 #include <set>
 
+#include "base/toml_text.h"
 #include "sim/slowdown.h"
 #include "trace/read_recording.h"
 
@@ -185,6 +186,10 @@ base::Status ReadClient(const toml::table& table, std::size_t number, const std:
 }  // namespace
 
 base::Result<Scenario> ReadScenario(std::string_view text, const std::string& name) {
+  if (const std::size_t line = base::FindStrayCharacter(text)) {
+    return Error{Code::kInvalid,
+                 name + ":" + std::to_string(line) + ": " + std::string(base::kStrayCharacter)};
+  }
   toml::table table;
   try {
     table = toml::parse(text);

@@ -2,8 +2,10 @@
 // with every policy they do and compute the same.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -21,10 +23,21 @@ namespace {
 
 std::string FolderOf(const char* path) { return std::filesystem::path(path).parent_path().string(); }
 
-class CudaRuntimeTest : public testing::TestWithParam<const char*> {
+// One by any compiler, the others by nvcc where there is one (runtime/NAME.cu).
+struct RuntimeProgram {
+  const char* name;
+  unsigned least_submits;
+  bool by_nvcc = true;
+  std::string path() const {
+    const std::string folder = RUNTIME_NVCC;
+    return !by_nvcc ? RUNTIME_PREBUILT : folder.empty() ? "" : folder + "/runtime_" + name;
+  }
+};
+constexpr RuntimeProgram kPrebuilt{"prebuilt", 105, false};
+
+class CudaRuntimeTest : public testing::TestWithParam<RuntimeProgram> {
  protected:
   void SetUp() override {
-    if (std::string(GetParam()).empty()) GTEST_SKIP() << "no CUDA toolkit on this machine";
     std::ofstream(boards.path() + "/gpu.toml") << "[device]\n[default]\nus = 20\n";
     environment = {{"MORTAR_DIR", boards.path()},
                    {"MORTAR_PROFILES", ""},
@@ -37,8 +50,8 @@ class CudaRuntimeTest : public testing::TestWithParam<const char*> {
     environment["MORTAR_CUDA_DRIVER"] = SIMULATED_DRIVER;
   }
 
-  std::vector<std::string> Run() {
-    Program program(GetParam(), {}, environment);
+  std::vector<std::string> Run(const RuntimeProgram& which) {
+    Program program(which.path(), {}, environment);
     std::vector<std::string> lines;
     for (std::string line = program.ReadLine(); line != "(ended)" && line != "(hangs)";
          line = program.ReadLine())
@@ -69,37 +82,92 @@ class CudaRuntimeTest : public testing::TestWithParam<const char*> {
 };
 
 TEST_P(CudaRuntimeTest, ProgramsComputeBareAndScheduledAlike) {
-  const std::vector<std::string> bare = Run();
+  if (GetParam().path().empty()) GTEST_SKIP() << "no CUDA toolkit on this machine";
+  const std::vector<std::string> bare = Run(GetParam());
   EXPECT_EQ(status, 0) << errors;
-  ASSERT_GT(bare.size(), 40U);
+  EXPECT_EQ(errors, "");
+  ASSERT_GT(bare.size(), 20U);
   EXPECT_EQ(bare.back(), "wrong: 0");
   EXPECT_EQ(Counted(), 0U);
   Schedule();
   for (const model::PolicyId policy : model::kPolicies) {
     SetPolicy(policy);
-    EXPECT_EQ(Run(), bare) << model::PolicyName(policy);
+    EXPECT_EQ(Run(GetParam()), bare) << model::PolicyName(policy);
     EXPECT_EQ(status, 0) << errors;
-    EXPECT_GE(Counted(), 105U) << model::PolicyName(policy) << ": launches and copies that came to the gate";
+    EXPECT_GE(Counted(), GetParam().least_submits)
+        << model::PolicyName(policy) << ": launches and copies that came to the gate";
   }
 }
 
-TEST_P(CudaRuntimeTest, WithoutADriverAProgramIsToldSo) {
+INSTANTIATE_TEST_SUITE_P(Programs, CudaRuntimeTest,
+                         testing::Values(kPrebuilt, RuntimeProgram{"saxpy", 105},
+                                         RuntimeProgram{"streams", 40}, RuntimeProgram{"pools", 200},
+                                         RuntimeProgram{"mixed", 22}),
+                         [](const auto& program) { return std::string(program.param.name); });
+
+class CudaBadProgramTest : public CudaRuntimeTest {};
+INSTANTIATE_TEST_SUITE_P(Prebuilt, CudaBadProgramTest, testing::Values(kPrebuilt));
+
+// NVIDIA's own runtime inside: told why, on one line, and no more.
+TEST_P(CudaBadProgramTest, StaticRuntimeIsToldWhatItNeeds) {
+  const RuntimeProgram linked_statically{"static", 0};
+  if (linked_statically.path().empty()) GTEST_SKIP() << "no CUDA toolkit on this machine";
+  for (const bool scheduled : {false, true}) {
+    if (scheduled) Schedule();
+    const std::vector<std::string> lines = Run(linked_statically);
+    ASSERT_FALSE(lines.empty());
+    EXPECT_EQ(lines[0], "count: 801");  // cudaErrorNotSupported
+    EXPECT_NE(errors.find("build it with nvcc -cudart shared"), std::string::npos) << errors;
+    EXPECT_EQ(std::count(errors.begin(), errors.end(), '\n'), 1) << errors;
+  }
+}
+
+// Kernels are missing then; the program gets error codes, whatever the bytes are, and goes on to its end.
+TEST_P(CudaBadProgramTest, CorruptFatbinIsAnErrorCode) {
+  std::ifstream in(RUNTIME_IMAGE, std::ios::binary);
+  const std::string good((std::istreambuf_iterator<char>(in)), {});
+  ASSERT_GT(good.size(), 1000U);
+  const auto run = [&](const std::string& image) {
+    environment["RUNTIME_IMAGE"] = boards.path() + "/image.fatbin";
+    std::ofstream(environment["RUNTIME_IMAGE"], std::ios::binary) << image;
+    return Run(kPrebuilt);
+  };
+  EXPECT_EQ(run(good).back(), "wrong: 0");
+  for (const std::size_t from : {std::size_t{0}, std::size_t{16}, std::size_t{80}, good.size() / 2}) {
+    std::string bad = good;
+    for (std::size_t at = from; at < std::min(from + 600, bad.size()); ++at)
+      bad[at] = static_cast<char>(bad[at] ^ 0x55);
+    const std::vector<std::string> lines = run(bad);
+    ASSERT_FALSE(lines.empty());
+    EXPECT_EQ(lines.back().substr(0, 7), "wrong: ") << "it reaches its end, corrupt from " << from;
+    EXPECT_LE(std::count(errors.begin(), errors.end(), '\n'), 1) << errors;
+  }
+}
+
+TEST_P(CudaBadProgramTest, BrokenDescriptionIsNoDeviceAfterOneLine) {
+  std::ofstream(environment["MORTAR_SIM_DEVICE"]) << "[device]\nmemory_mib = -1\n";
+  for (const bool scheduled : {false, true}) {
+    if (scheduled) Schedule();
+    const std::vector<std::string> lines = Run(kPrebuilt);
+    ASSERT_FALSE(lines.empty());
+    EXPECT_EQ(lines[0], "count: 100");  // cudaErrorNoDevice
+    EXPECT_NE(errors.find("gpu.toml:2: 'memory_mib'"), std::string::npos) << errors;
+    EXPECT_EQ(std::count(errors.begin(), errors.end(), '\n'), 1) << errors;
+  }
+}
+
+TEST_P(CudaBadProgramTest, WithoutADriverAProgramIsToldSo) {
   // The runtime finds the driver beside itself: so it stands alone here.
   const std::string alone = boards.path() + "/alone";
   std::filesystem::create_directories(alone);
   std::filesystem::copy_file(FolderOf(SIMULATED_DRIVER) + "/libcudart.so.13", alone + "/libcudart.so.13");
   environment["LD_LIBRARY_PATH"] = alone;
-  const std::vector<std::string> lines = Run();
+  const std::vector<std::string> lines = Run(kPrebuilt);
   if (lines.empty() || lines[0] == "count: 0") GTEST_SKIP() << "this machine has a driver of its own";
   EXPECT_EQ(lines[0], "count: 35");  // cudaErrorInsufficientDriver
   EXPECT_NE(errors.find("libcuda.so.1"), std::string::npos) << errors;
   EXPECT_EQ(std::count(errors.begin(), errors.end(), '\n'), 1) << errors;
 }
-
-INSTANTIATE_TEST_SUITE_P(Programs, CudaRuntimeTest, testing::Values(RUNTIME_PREBUILT, RUNTIME_NVCC),
-                         [](const auto& program) {
-                           return std::string(program.index == 0 ? "prebuilt" : "nvcc");
-                         });
 
 }  // namespace
 }  // namespace mortar::tests

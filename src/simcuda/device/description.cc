@@ -10,6 +10,7 @@
 
 #include "base/glob.h"
 #include "base/owner.h"
+#include "simcuda/device/durations.h"
 #include "simcuda/device/reader.h"
 
 namespace mortar::simcuda {
@@ -19,10 +20,37 @@ using base::Code;
 using base::Error;
 using base::Result;
 
-constexpr std::size_t kMaxFileBytes = 1 << 20;  // chosen: a description is written by hand or a small script
+constexpr std::size_t kMostMib = 1;        // chosen: a description is written by hand or a small script
+constexpr std::size_t kMostTableMib = 16;  // chosen: a profiler's export of some 100,000 launches
 constexpr double kMaxDurationNs = 10'000'000'000;  // design: further ahead counts as absent
 
 std::int64_t Bounded(double ns) { return std::llround(std::min(ns, kMaxDurationNs)); }
+
+Result<std::string> ReadText(const std::string& path, const std::string& what, std::size_t most_mib) {
+  const std::string file = what + " " + path;
+  const base::Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return base::SystemError("open " + file, errno);
+  std::string text;
+  char buffer[4096];
+  for (;;) {
+    const ssize_t got = read(fd.get(), buffer, sizeof buffer);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return base::SystemError("read " + file, errno);
+    if (got == 0) return text;
+    text.append(buffer, static_cast<std::size_t>(got));
+    if (text.size() > most_mib << 20) break;
+  }
+  std::string why = path;
+  why.append(": longer than ").append(std::to_string(most_mib)).append(" MiB: no ").append(what);
+  return Error{Code::kInvalid, std::move(why)};
+}
+
+// `name` as a file in the folder of `path`.
+std::string Beside(const std::string& path, const std::string& name) {
+  if (name.starts_with('/')) return name;
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string::npos ? name : path.substr(0, slash + 1) + name;
+}
 
 }  // namespace
 
@@ -31,20 +59,21 @@ Result<Description> Description::Parse(std::string_view text, std::string_view f
 }
 
 Result<Description> Description::Read(const std::string& path) {
-  const base::Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return base::SystemError("open device description " + path, errno);
-  std::string text;
-  char buffer[4096];
-  for (;;) {
-    const ssize_t got = read(fd.get(), buffer, sizeof buffer);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return base::SystemError("read device description " + path, errno);
-    if (got == 0) break;
-    text.append(buffer, static_cast<std::size_t>(got));
-    if (text.size() > kMaxFileBytes)
-      return Error{Code::kInvalid, path + ": longer than 1 MiB: not a device description"};
+  const auto text = ReadText(path, "device description", kMostMib);
+  if (!text) return text.error();
+  auto device = Parse(*text, path);
+  if (!device || device->durations.empty()) return device;
+  const std::string table = Beside(path, device->durations);
+  const auto lines = ReadText(table, "kernel lengths", kMostTableMib);
+  if (!lines) return Error{lines.error().code, path + ": 'durations': " + lines.error().message};
+  const auto rules = ParseDurations(*lines, table, device->fallback);
+  if (!rules) return rules.error();
+  if (device->kernels.size() + rules->size() > kMaxKernels) {
+    return Error{Code::kInvalid, table + ": more than " + std::to_string(kMaxKernels) +
+                                     " kernels with those of " + path + ": use patterns"};
   }
-  return Parse(text, path);
+  device->kernels.insert(device->kernels.end(), rules->begin(), rules->end());
+  return device;
 }
 
 const KernelRule& Description::RuleFor(std::string_view kernel, const Grid& grid) const {

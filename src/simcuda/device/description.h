@@ -10,20 +10,23 @@
 //   clock_mhz = 1980                   1 … 100000; shown, nothing is computed from it
 //
 //   [time]
-//   mode = "sliced"                    how contexts share: sliced (they take turns), merged (as under MPS),
-//   fifo slice_us = 2000                    sliced: a turn's length while others have work switch_us = 150
-//   sliced: from one context to another launch_latency_us = 4              from the call to the earliest
-//   start of a kernel copy_latency_us = 6                before the first byte of a copy host_to_device_gb_s
-//   = 25           1 GB is 10^9 bytes device_to_host_gb_s = 25 device_to_device_gb_s = 1500       also fills
+//   mode = "sliced"                    contexts take turns; merged: as under MPS; fifo: kernels one by one
+//   slice_us = 2000                    sliced: a turn's length while others have work
+//   switch_us = 150                    sliced: from one context to another
+//   launch_latency_us = 4              from the call to the earliest start of a kernel
+//   copy_latency_us = 6                before the first byte of a copy
+//   host_to_device_gb_s = 25           1 GB is 10^9 bytes
+//   device_to_host_gb_s = 25
+//   device_to_device_gb_s = 1500       also fills
 //   copy_engines = 2                   1: both directions share one; 2: one a direction
+//   durations = "kernels.csv"          more entries, behind those below (durations.h); beside this file
 //
 //   [default]                          kernels that no entry names; every entry knows the same keys
 //   us = 10                            a kernel's length: us + ns_per_block × blocks of its grid …
 //   ns_per_block = 0
 //   occupancy = 1.0                    … and the part of the device it fills, above 0 to 1: kernels of one
-//   turn
-//                                      (merged: of all contexts) run side by side while the parts add up to 1
-//
+//                                      turn (merged: of all contexts) run side by side while these add up
+//                                      to 1
 //   error = 0                          a CUresult (700: an illegal address) that its launches end with
 //
 //   [[kernel]]
@@ -68,6 +71,9 @@ struct PciAddress {
 
 enum class CopyDirection : std::uint8_t { kHostToDevice, kDeviceToHost, kDeviceToDevice };
 
+// Chosen: each is tried in turn when a function is first launched.
+inline constexpr std::size_t kMaxKernels = 4096;
+
 struct Description {
   std::string name = "Simulated H100";
   std::uint64_t memory_bytes = 81559ULL << 20;
@@ -87,10 +93,13 @@ struct Description {
 
   KernelRule fallback;
   std::vector<KernelRule> kernels;
+  std::string durations;  // a file as the text names it; empty: none
 
-  // Errors: kInvalid, with a message "FILE:LINE: what is wrong". `file` is for messages alone.
+  // Errors: kInvalid, with a message "FILE:LINE: what is wrong". `file` is for messages alone. Opens no file:
+  // the entries of `durations` are not there.
   static base::Result<Description> Parse(std::string_view text, std::string_view file);
-  // The same for the file at `path`, of at most 1 MiB. Errors: also kNotFound, kDenied, kSystem.
+  // The same for the file at `path`, of at most 1 MiB, with the entries of `durations`, of at most 16 MiB.
+  // Errors: also kNotFound, kDenied, kSystem.
   static base::Result<Description> Read(const std::string& path);
 
   const KernelRule& RuleFor(std::string_view kernel, const Grid& grid) const;

@@ -95,6 +95,7 @@ TEST_P(DescriptionBadTest, OneLineSaysWhereAndWhat) {
 INSTANTIATE_TEST_SUITE_P(
     Cases, DescriptionBadTest,
     ::testing::Values(Bad{"[device", "f.toml:1: not TOML", ""},
+                      Bad{"[device]\n\xef\xbb\xbe = 1\n", "f.toml:2: not TOML", "above ASCII"},
                       Bad{"[gpu]\n", "f.toml:1: 'gpu' is unknown", "[time]"},
                       Bad{"\n[device]\nmemory = 3\n", "f.toml:3: 'memory' is unknown", "memory_mib"},
                       Bad{"[device]\nmemory_mib = 0\n", "f.toml:2: 'memory_mib'", "1 to 16777216"},

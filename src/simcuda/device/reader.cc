@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <optional>
 
+#include "base/toml_text.h"
+
 // Without exceptions and without its shared library: this loads into other people's programs.
 #define TOML_EXCEPTIONS 0
 #define TOML_HEADER_ONLY 1
@@ -17,8 +19,7 @@ using base::Code;
 using base::Error;
 using base::Result;
 
-constexpr std::size_t kMaxKernels = 4096;  // chosen: each is tried in turn when a function is first launched
-constexpr double kMaxUs = 10'000'000;      // 10 s
+constexpr double kMaxUs = 10'000'000;  // 10 s
 
 // What is wrong with the text, and where.
 struct Complaint {
@@ -163,16 +164,16 @@ Wrong ReadTimeKey(std::string_view key, const toml::node& node, Description* dev
   if (key == "launch_latency_us") return ReadUs(node, key, &device->launch_latency_ns);
   if (key == "copy_latency_us") return ReadUs(node, key, &device->copy_latency_ns);
   if (key == "copy_engines") return ReadInt(node, key, 1, 2, &device->copy_engines);
+  if (key == "durations") return ReadText(node, key, 4096, &device->durations);
   constexpr std::string_view kRates[] = {"host_to_device_gb_s", "device_to_host_gb_s",
                                          "device_to_device_gb_s"};
   for (std::size_t i = 0; i < std::size(kRates); ++i) {
     if (key == kRates[i]) return ReadNumber(node, key, kLeastRate, kMostRate, &device->copy_bytes_per_ns[i]);
   }
-  return Refuse(node,
-                Quote(key) +
-                    " is unknown in [time]: use mode, slice_us, switch_us, launch_latency_us, "
-                    "copy_latency_us, host_to_device_gb_s, device_to_host_gb_s, device_to_device_gb_s or "
-                    "copy_engines");
+  return Refuse(node, Quote(key) +
+                          " is unknown in [time]: use mode, slice_us, switch_us, launch_latency_us, "
+                          "copy_latency_us, host_to_device_gb_s, device_to_host_gb_s, device_to_device_gb_s, "
+                          "copy_engines or durations");
 }
 
 Wrong ReadGrid(const toml::node& node, KernelRule* rule) {
@@ -271,6 +272,9 @@ std::string At(std::string_view file, std::size_t line) {
 Result<Description> ReadDescription(std::string_view text, std::string_view file) {
   if (text.find('\0') != std::string_view::npos) {
     return Error{Code::kInvalid, std::string(file) + ": a NUL byte: a device description must be text"};
+  }
+  if (const std::size_t line = base::FindStrayCharacter(text)) {
+    return Error{Code::kInvalid, At(file, line) + "not TOML: " + std::string(base::kStrayCharacter)};
   }
   const toml::parse_result parsed = toml::parse(text, file);
   if (!parsed) {

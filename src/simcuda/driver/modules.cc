@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <mutex>
+#include <string>
 
 #include "base/log.h"
 #include "base/owner.h"
@@ -52,7 +54,12 @@ SimModule* MakeModule(const ModuleImage& image, bool library) {
 }
 
 CUresult ToResult(const base::Error& error, bool ptx) {
-  base::Log("simulated CUDA device: " + error.message);
+  // A runtime that loads images when they are needed tries again with every launch.
+  static std::mutex mutex;
+  static auto* last = new std::string;  // never destroyed: threads may load until the very end
+  const std::lock_guard lock(mutex);
+  if (error.message != *last) base::Log("simulated CUDA device: " + error.message);
+  *last = error.message;
   if (error.code == base::Code::kNotFound) return CUDA_ERROR_NO_BINARY_FOR_GPU;
   return ptx ? CUDA_ERROR_INVALID_PTX : CUDA_ERROR_INVALID_IMAGE;
 }

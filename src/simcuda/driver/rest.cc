@@ -21,10 +21,13 @@ constinit std::atomic<std::uint32_t> refused[cuda::kSymbols];
 CUresult Refuse(cuda::Symbol symbol) {
   if (refused[cuda::Index(symbol)].fetch_add(1, std::memory_order_relaxed) == 0) {
     const char* name = cuda::NameOf(symbol);
-    base::LogOnce(
-        name,
-        std::string("simulated CUDA device: ") + name +
-            " is not simulated and answers CUDA_ERROR_NOT_SUPPORTED; what needs it must run on a real GPU");
+    const char* advice = symbol == cuda::Symbol::cuGetExportTable
+                             ? "this program carries NVIDIA's own CUDA runtime or libraries, which ask for "
+                               "the driver's private "
+                               "tables; build it with nvcc -cudart shared, or run it on a real GPU"
+                             : "what needs it must run on a real GPU";
+    base::LogOnce(name, std::string("simulated CUDA device: ") + name +
+                            " is not simulated and answers CUDA_ERROR_NOT_SUPPORTED; " + advice);
   }
   return CUDA_ERROR_NOT_SUPPORTED;
 }

@@ -68,6 +68,12 @@ TEST(PtxTest, CutOffTextIsRefusedByName) {
   EXPECT_THAT(kernels.error().message, HasSubstr("_Z3addPfS_i"));
 }
 
+TEST(PtxTest, NameThatIsNoneIsQuotedOnOneLine) {
+  const auto kernels = ReadPtx(".entry \"a\n\x07z\" (");
+  ASSERT_FALSE(kernels);
+  EXPECT_THAT(kernels.error().message, HasSubstr("kernel '\"a??z\"'"));
+}
+
 TEST(PtxTest, ParametersBeyondCudasBoundAreRefused) {
   EXPECT_FALSE(ReadPtx(".entry a(.param .b8 x[32765]) {}"));
   EXPECT_TRUE(ReadPtx(".entry a(.param .b8 x[32764]) {}"));

@@ -68,8 +68,11 @@ std::uint32_t BytesOfType(std::string_view word) {
 }
 
 Error Broken(std::string_view kernel) {
-  return {Code::kInvalid, "read PTX: the parameters of kernel '" + std::string(kernel.substr(0, 60)) +
-                              "' are not a list; is the text cut off?"};
+  std::string name(kernel.substr(0, 60));
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return c < ' ' || c == '\x7f'; }, '?');
+  return {Code::kInvalid,
+          "read PTX: the parameters of kernel '" + name + "' are not a list; is the text cut off?"};
 }
 
 std::optional<std::uint32_t> ToNumber(std::string_view word) {
