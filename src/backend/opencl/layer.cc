@@ -44,6 +44,8 @@ const cl_icd_dispatch* Install(const cl_icd_dispatch& target, cl_uint entries) {
     InstallQueues(&table);
     InstallKernels(&table);
     InstallTransfers(&table);
+    InstallCommands(&table);
+    InstallExtensions(&table);
     InstallWaits(&table);
   } else if (refuse) {
     table.clGetPlatformIDs = RefusePlatforms;

@@ -33,10 +33,17 @@ struct Queue {
   // CL_QUEUE_PROPERTIES_ARRAY.
   std::unique_ptr<cl_queue_properties[]> properties;
   std::size_t property_count = 0;
+  // Whose the last submit here was, and its number: what a marker on this queue stands behind. Written by
+  // Submit, read by whoever enqueues a marker.
+  std::atomic<const client::Lane*> last_lane{nullptr};
+  std::atomic<std::uint64_t> last_sequence{0};
 };
 
 // What is kept of `queue`; learned by asking the driver where we did not see it made. Null: leave it alone.
 Queue* FindQueue(cl_command_queue queue) noexcept;
+
+// The calling thread's lane on the first of the context's devices that it has one on; null: none.
+client::Lane* LaneOfContext(cl_context context) noexcept;
 
 struct KernelInfo {
   std::uint64_t name_hash = 0;
@@ -58,6 +65,8 @@ std::uint64_t SequenceOf(cl_event event, const client::Lane* lane) noexcept;
 void InstallQueues(cl_icd_dispatch* table);
 void InstallKernels(cl_icd_dispatch* table);
 void InstallTransfers(cl_icd_dispatch* table);
+void InstallCommands(cl_icd_dispatch* table);
+void InstallExtensions(cl_icd_dispatch* table);
 void InstallWaits(cl_icd_dispatch* table);
 
 }  // namespace mortar::opencl

@@ -82,6 +82,7 @@ class MockDriver {
   // Handles of a driver's own objects; those of kernels and queues may be given out again after release.
   cl_device_id device() { return reinterpret_cast<cl_device_id>(&devices_[0]); }
   cl_device_id second_device() { return reinterpret_cast<cl_device_id>(&devices_[1]); }
+  cl_device_id sub_device() { return reinterpret_cast<cl_device_id>(&devices_[2]); }  // of device()
   cl_event MakeUserEvent();
   // The next kernel made gets this handle.
   void ReuseKernel(cl_kernel handle) { reuse_kernel_.store(handle); }
@@ -110,7 +111,7 @@ class MockDriver {
   cl_icd_dispatch dispatch_{};
   std::array<MockCall, kCalls> calls_;
   std::atomic<std::size_t> recorded_{0};
-  std::array<char, 2> devices_{};
+  std::array<char, 3> devices_{};
   std::atomic<cl_kernel> reuse_kernel_{nullptr};
   std::mutex mutex_;  // the device's timeline, queues' last commands, callbacks
   std::int64_t device_free_ns_ = 0;

@@ -14,7 +14,7 @@ namespace mortar::opencl {
 // A submit on `queue` of `kernel` (null: unknown). `call(event*)` makes the driver's call with the event
 // pointer to use. `blocking`: the call also waits for the command. Returns what the driver returned.
 template <typename Call>
-cl_int Submit(cl_command_queue handle, const Queue& queue, client::Lane* lane, predict::Kernel* kernel,
+cl_int Submit(cl_command_queue handle, Queue& queue, client::Lane* lane, predict::Kernel* kernel,
               bool blocking, cl_event* event, Call&& call) noexcept {
   const client::Ticket ticket = lane->BeforeSubmit(
       {.kernel = kernel, .stream = queue.stream, .ordered = queue.ordered, .gated = !client::InCallback()});
@@ -25,6 +25,8 @@ cl_int Submit(cl_command_queue handle, const Queue& queue, client::Lane* lane, p
   const cl_int status = call(asked);
   if (blocking) lane->LeaveWait(ticket.sequence);
   if (status != CL_SUCCESS) return status;
+  queue.last_lane.store(lane, std::memory_order_relaxed);
+  queue.last_sequence.store(ticket.sequence, std::memory_order_release);  // pairs with RememberOrder
   if (event != nullptr) RememberEvent(*event, lane, ticket.sequence);
   if (sample) {
     if (own == nullptr) next.clRetainEvent(*asked);
