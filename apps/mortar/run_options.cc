@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "client/options.h"
 #include "emulated/table.h"
 #include "mortar/arguments.h"
 #include "mortar/layers.h"
@@ -25,6 +26,14 @@ void Read(const char* flag, const std::string& text, Parse parse, const char* va
   }
 }
 
+base::Result<std::int64_t> ParseSlice(std::string_view text) {
+  const auto parsed = ParseDuration(text);
+  if (parsed.ok() && (*parsed < client::kLeastSliceNs || *parsed > client::kMostSliceNs)) {
+    return Error{Code::kInvalid, "\"" + std::string(text) + "\" is not from 10us to 1s"};
+  }
+  return parsed;
+}
+
 }  // namespace
 
 void AddRunOptions(CLI::App& command, RunOptions& options) {
@@ -41,6 +50,11 @@ void AddRunOptions(CLI::App& command, RunOptions& options) {
       ->type_name("PERCENT");
   command.add_option("--weight", options.weight, "Its share among clients of equal priority; 1 if not given")
       ->type_name("NUMBER");
+  command
+      .add_option(
+          "--slice", options.slice,
+          "Submit its long kernels in pieces of about this, where that is safe (OpenCL); whole if not given")
+      ->type_name("TIME");
   command.add_flag("--strict", options.strict, "Refuse to start where it could not be scheduled");
   command.add_option("--emulate", options.emulate, "Run on the emulated device that this table describes")
       ->type_name("TABLE");
@@ -64,6 +78,7 @@ base::Result<std::map<std::string, std::string>> ComposeEnvironment(const RunOpt
   Read("--priority", options.priority, ParsePriority, "MORTAR_PRIORITY", environment, error);
   Read("--max-slowdown", options.max_slowdown, ParsePercent, "MORTAR_MAX_SLOWDOWN", environment, error);
   Read("--weight", options.weight, ParseWeight, "MORTAR_WEIGHT", environment, error);
+  Read("--slice", options.slice, ParseSlice, "MORTAR_SLICE", environment, error);
   if (!error.empty()) return Error{Code::kInvalid, error};
   if (options.strict) environment["MORTAR_STRICT"] = "1";
   return environment;

@@ -11,7 +11,7 @@
 namespace mortar::cli {
 
 struct RunOptions {
-  std::string name, priority, max_slowdown, weight, emulate, sim_device;
+  std::string name, priority, max_slowdown, weight, slice, emulate, sim_device;
   bool strict = false;
   bool unscheduled = false;  // on the simulated device, without Mortar in between
 };

@@ -17,7 +17,7 @@ class RunTest : public testing::Test {
   // Without the OpenCL loader being tried; tests of that say --check.
   Outcome Start(std::vector<std::string> words, std::map<std::string, std::string> changes = {}) const {
     for (const char* name : {"MORTAR_NAME", "MORTAR_PRIORITY", "MORTAR_MAX_SLOWDOWN", "MORTAR_WEIGHT",
-                             "MORTAR_STRICT", "MORTAR_EMULATED", "OPENCL_LAYERS"}) {
+                             "MORTAR_SLICE", "MORTAR_STRICT", "MORTAR_EMULATED", "OPENCL_LAYERS"}) {
       changes.emplace(name, "");
     }
     changes.emplace("MORTAR_DIR", directory_.path());
@@ -49,14 +49,15 @@ TEST_F(RunTest, FlagsReachTheProgramAsVariables) {
   const std::string folder = FakeLibraries();
   const auto outcome =
       Start({"--no-check", "--name", "serve", "--priority", "0", "--max-slowdown", "0.5%", "--weight", "1.5",
-             "--strict", "--emulate", Table(), "--dir", directory_.path(), "--", "env"},
+             "--slice", "150us", "--strict", "--emulate", Table(), "--dir", directory_.path(), "--", "env"},
             {{"MORTAR_LIB", folder}, {"MORTAR_DIR", ""}, {"OPENCL_LAYERS", "/users.so"}});
   EXPECT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_EQ(outcome.err, "");
   for (const std::string& line :
        {std::string("MORTAR_NAME=serve"), std::string("MORTAR_PRIORITY=0"),
         std::string("MORTAR_MAX_SLOWDOWN=5000"), std::string("MORTAR_WEIGHT=1500"),
-        std::string("MORTAR_STRICT=1"), "MORTAR_DIR=" + directory_.path(), "MORTAR_EMULATED=" + Table(),
+        std::string("MORTAR_SLICE=150000"), std::string("MORTAR_STRICT=1"), "MORTAR_DIR=" + directory_.path(),
+        "MORTAR_EMULATED=" + Table(),
         "OPENCL_LAYERS=" + folder + "/" + kEmulatedLayer + ":/users.so:" + folder + "/" + kSchedulingLayer}) {
     EXPECT_NE(outcome.out.find(line), std::string::npos) << line << "\n" << outcome.out;
   }
@@ -85,6 +86,9 @@ TEST_F(RunTest, BadFlags) {
   ExpectRefused(Start({"--max-slowdown", "2", "--", "true"}), 2, "--max-slowdown");
   ExpectRefused(Start({"--max-slowdown", "lots", "--", "true"}), 2, "--max-slowdown");
   ExpectRefused(Start({"--weight", "0", "--", "true"}), 2, "--weight");
+  ExpectRefused(Start({"--slice", "9us", "--", "true"}), 2, "--slice");
+  ExpectRefused(Start({"--slice", "2s", "--", "true"}), 2, "--slice");
+  ExpectRefused(Start({"--slice", "150", "--", "true"}), 2, "--slice");
   ExpectRefused(Start({"--name", "", "--", "true"}), 2, "--name");
   ExpectRefused(Start({"--name", std::string(70, 'x'), "--", "true"}), 2, "--name");
   ExpectRefused(Start({"--name"}), 2, "--name");

@@ -60,7 +60,8 @@ base::Result<Options> ReadOptions() {
   for (const auto& status :
        {ReadNumber("MORTAR_PRIORITY", 0, 9, &options.join.priority),
         ReadNumber("MORTAR_MAX_SLOWDOWN", 0, 100'000'000, &options.join.max_slowdown_ppm),
-        ReadNumber("MORTAR_WEIGHT", 1, 1'000'000, &options.join.weight_permille)}) {
+        ReadNumber("MORTAR_WEIGHT", 1, 1'000'000, &options.join.weight_permille),
+        ReadNumber("MORTAR_SLICE", kLeastSliceNs, kMostSliceNs, &options.slice_ns)}) {
     if (!status.ok()) return status.error();
   }
   options.strict = Flag("MORTAR_STRICT");

@@ -110,8 +110,8 @@ constexpr Extension kCommon[] = {
 
 void* Wrapped(const char* name, void* function) {
   if (function == nullptr || name == nullptr) return function;
-  for (const auto& extensions :
-       {std::span<const Extension>(kCommon), QueueExtensions(), CommandBufferExtensions()}) {
+  for (const auto& extensions : {std::span<const Extension>(kCommon), QueueExtensions(),
+                                 CommandBufferExtensions(), ProgramExtensions()}) {
     for (const Extension& extension : extensions) {
       if (extension.name == name) return extension.wrap(function);
     }

@@ -62,5 +62,6 @@ constexpr Extension MakeExtension() {
 // Those that each file handles.
 std::span<const Extension> QueueExtensions();
 std::span<const Extension> CommandBufferExtensions();
+std::span<const Extension> ProgramExtensions();
 
 }  // namespace mortar::opencl

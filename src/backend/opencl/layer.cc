@@ -46,6 +46,10 @@ const cl_icd_dispatch* Install(const cl_icd_dispatch& target, cl_uint entries) {
     InstallTransfers(&table);
     InstallCommands(&table);
     InstallExtensions(&table);
+    if (client::SliceNs() > 0) {
+      InstallPrograms(&table);
+      InstallSlices(&table);
+    }
     InstallWaits(&table);
   } else if (refuse) {
     table.clGetPlatformIDs = RefusePlatforms;

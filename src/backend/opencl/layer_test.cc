@@ -73,6 +73,14 @@ TEST_F(LayerTest, ReplacesOnlyWhatItHandles) {
                                                       MORTAR_ENTRY(clGetEventProfilingInfo),
                                                       MORTAR_ENTRY(clSetEventCallback),
                                                       MORTAR_ENTRY(clSetMemObjectDestructorCallback),
+                                                      MORTAR_ENTRY(clCreateProgramWithSource),
+                                                      MORTAR_ENTRY(clCreateProgramWithIL),
+                                                      MORTAR_ENTRY(clCreateProgramWithBinary),
+                                                      MORTAR_ENTRY(clCreateProgramWithBuiltInKernels),
+                                                      MORTAR_ENTRY(clLinkProgram),
+                                                      MORTAR_ENTRY(clBuildProgram),
+                                                      MORTAR_ENTRY(clCompileProgram),
+                                                      MORTAR_ENTRY(clReleaseEvent),
                                                       MORTAR_ENTRY(clGetExtensionFunctionAddress),
                                                       MORTAR_ENTRY(clGetExtensionFunctionAddressForPlatform)};
 #undef MORTAR_ENTRY
@@ -254,7 +262,7 @@ TEST_F(PassingTest, ExtensionLookUps) {
 class FreshProcessTest : public testing::Test {
  protected:
   static constexpr const char* kVariables[] = {"MORTAR_DIR", "MORTAR_STRICT", "MORTAR_PRIORITY",
-                                               "MORTAR_DISABLE"};
+                                               "MORTAR_DISABLE", "MORTAR_SLICE"};
   FreshProcessTest() {
     GTEST_FLAG_SET(death_test_style, "threadsafe");
     for (const char* variable : kVariables) {
@@ -287,6 +295,23 @@ class FreshProcessTest : public testing::Test {
   std::vector<std::string> before_;
 };
 using testing::ExitedWithCode;
+
+// What only slicing needs is not there where nobody asked for it.
+TEST_F(FreshProcessTest, WithoutSlicingProgramsAndEventsAreNotLookedAt) {
+  unsetenv("MORTAR_SLICE");
+  const auto run = [] {
+    const cl_icd_dispatch& table = Fresh();
+    if (table.clReleaseEvent != Driver().clReleaseEvent) return 1;
+    if (table.clBuildProgram != Driver().clBuildProgram) return 2;
+    return table.clCreateProgramWithSource == Driver().clCreateProgramWithSource ? 0 : 3;
+  };
+  EXPECT_EXIT(_exit(run()), ExitedWithCode(0), "");
+}
+
+TEST_F(FreshProcessTest, BadSliceLeavesTheTableAlone) {
+  setenv("MORTAR_SLICE", "9999", 1);
+  EXPECT_EXIT(_exit(SameTable(Fresh(), Driver()) ? 0 : 1), ExitedWithCode(0), "MORTAR_SLICE=9999");
+}
 
 // A loader of an older OpenCL has a shorter table: what it does not know must not be called into.
 TEST_F(FreshProcessTest, ShorterTableStaysShort) {

@@ -230,6 +230,24 @@ cl_int CL_API_CALL Marker(cl_command_queue queue, cl_event* event) {
   return mock.Enqueue(queue, 0, nullptr, event);
 }
 
+cl_int CL_API_CALL LaunchRange(cl_command_queue queue, cl_kernel kernel, cl_uint dimensions,
+                               const std::size_t* offset, const std::size_t* global, const std::size_t* local,
+                               cl_uint count, const cl_event* list, cl_event* event) {
+  MockDriver& mock = MockDriver::Get();
+  mock.Record("clEnqueueNDRangeKernel", queue, kernel, dimensions, offset, global, local, count, list, event);
+  MockRange range;
+  range.dimensions = std::min(dimensions, 3U);
+  range.has_local = local != nullptr;
+  range.waits = count;
+  range.has_event = event != nullptr;
+  for (cl_uint i = 0; i < range.dimensions; ++i) {
+    if (offset != nullptr) range.offset[i] = offset[i];
+    if (global != nullptr) range.global[i] = global[i];
+    if (local != nullptr) range.local[i] = local[i];
+  }
+  return mock.EnqueueRange(queue, range, list, event);
+}
+
 // Both run the program's function at once.
 cl_int CL_API_CALL NativeKernel(cl_command_queue queue, void(CL_CALLBACK* function)(void*), void* arguments,
                                 std::size_t size, cl_uint objects, const cl_mem* list, const void** places,
@@ -279,7 +297,6 @@ MockDriver& MockDriver::Get() {
 MockDriver::MockDriver() {
   auto* words = reinterpret_cast<void (**)()>(&dispatch_);
   std::fill_n(words, kTableSize, &Unexpected);
-  MORTAR_MOCK_SUBMIT(clEnqueueNDRangeKernel);
   MORTAR_MOCK_SUBMIT(clEnqueueTask);
   MORTAR_MOCK_SUBMIT(clEnqueueReadBuffer);
   MORTAR_MOCK_SUBMIT(clEnqueueWriteBuffer);
@@ -310,6 +327,8 @@ MockDriver::MockDriver() {
   MORTAR_MOCK_CALL(clSetKernelArg);
   MORTAR_MOCK_CALL(clEnqueueBarrier);
   MORTAR_MOCK_CALL(clEnqueueWaitForEvents);
+  dispatch_.clEnqueueNDRangeKernel = LaunchRange;
+  InstallMockPrograms(&dispatch_);
   dispatch_.clEnqueueMapBuffer = MapBuffer;
   dispatch_.clEnqueueMapImage = MapImage;
   dispatch_.clEnqueueMarker = Marker;
@@ -351,6 +370,9 @@ void MockDriver::Clear() {
   refuse_profiling.store(CL_SUCCESS);
   has_properties_array.store(true);
   duration_ns.store(0);
+  ns_per_item.store(0);
+  kernels_left.store(-1);
+  ranges_made_.store(0);
 }
 
 cl_event MockDriver::NewEvent() {
@@ -378,10 +400,21 @@ void MockDriver::Release(cl_event event) {
   Get().alive.fetch_sub(1);
 }
 
-cl_int MockDriver::Enqueue(cl_command_queue queue, cl_uint count, const cl_event* list, cl_event* event) {
+cl_int MockDriver::EnqueueRange(cl_command_queue queue, const MockRange& range, const cl_event* list,
+                                cl_event* event) {
+  ranges_[ranges_made_.fetch_add(1) % kCalls] = range;
+  std::int64_t length = ns_per_item.load();
+  for (cl_uint i = 0; i < range.dimensions; ++i) length *= static_cast<std::int64_t>(range.global[i]);
+  if (length == 0) length = duration_ns.load();
+  if (kernels_left.load() == 0) return CL_OUT_OF_RESOURCES;
+  if (kernels_left.load() > 0) kernels_left.fetch_sub(1);
+  return Enqueue(queue, range.waits, list, event, length);
+}
+
+cl_int MockDriver::Enqueue(cl_command_queue queue, cl_uint count, const cl_event* list, cl_event* event,
+                           std::int64_t length) {
   enqueues.fetch_add(1);
   if (const cl_int refused = answer.load(); refused != CL_SUCCESS) return refused;
-  const std::int64_t length = duration_ns.load();
   // Nobody could see this command's time.
   if (event == nullptr && length == 0 && count == 0) return CL_SUCCESS;
   const std::lock_guard lock(mutex_);

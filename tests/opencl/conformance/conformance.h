@@ -79,6 +79,7 @@ void SharedMemory(const Host& host);
 void NativeKernels(const Host& host);
 void Partitions(const Host& host);
 void CommandBuffers(const Host& host);
+void Ranges(const Host& host);
 void ForkAndExec(const Host& host);
 // Forks before OpenCL was ever used; both sides then use it. REQUIRES: no other section has run.
 int ForkBeforeUse(const std::string& self);

@@ -38,6 +38,7 @@ const struct {
     {"native_kernels", NativeKernels},
     {"partitions", Partitions},
     {"command_buffers", CommandBuffers},
+    {"ranges", Ranges},
     {"fork_exec", ForkAndExec},
 };
 
