@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "client/options.h"
 #include "emulated/table.h"
 #include "mortar/arguments.h"
 #include "mortar/layers.h"
@@ -23,6 +24,14 @@ void Read(const char* flag, const std::string& text, Parse parse, const char* va
   } else {
     error = std::string(flag) + ": " + result.error().message;
   }
+}
+
+base::Result<std::int64_t> ParseSlice(std::string_view text) {
+  const auto parsed = ParseDuration(text);
+  if (parsed.ok() && (*parsed < client::kLeastSliceNs || *parsed > client::kMostSliceNs)) {
+    return Error{Code::kInvalid, "\"" + std::string(text) + "\" is not from 10us to 1s"};
+  }
+  return parsed;
 }
 
 }  // namespace
@@ -52,6 +61,11 @@ void AddRunOptions(CLI::App& command, RunOptions& options) {
       .add_option("--memory", options.memory,
                   "Device memory that it may hold, as 4GiB; no limit if not given")
       ->type_name("SIZE");
+  command
+      .add_option(
+          "--slice", options.slice,
+          "Submit its long kernels in pieces of about this, where that is safe (OpenCL); whole if not given")
+      ->type_name("TIME");
   command.add_flag("--strict", options.strict, "Refuse to start where it could not be scheduled");
   command.add_option("--emulate", options.emulate, "Run on the emulated device that this table describes")
       ->type_name("TABLE");
@@ -77,6 +91,7 @@ base::Result<std::map<std::string, std::string>> ComposeEnvironment(const RunOpt
   Read("--weight", options.weight, ParseWeight, "MORTAR_WEIGHT", environment, error);
   Read("--min-share", options.min_share, ParseShare, "MORTAR_MIN_SHARE", environment, error);
   Read("--memory", options.memory, ParseBytes, "MORTAR_MEMORY", environment, error);
+  Read("--slice", options.slice, ParseSlice, "MORTAR_SLICE", environment, error);
   if (!error.empty()) return Error{Code::kInvalid, error};
   // A floor of its own brings its own rank; what the environment says of another does not count.
   if (!options.min_share.empty()) environment["MORTAR_FLOOR_FIRST"] = options.floor_first ? "1" : "0";

@@ -11,7 +11,7 @@
 namespace mortar::cli {
 
 struct RunOptions {
-  std::string name, priority, max_slowdown, weight, min_share, memory, emulate, sim_device;
+  std::string name, priority, max_slowdown, weight, min_share, memory, slice, emulate, sim_device;
   bool floor_first = false;
   bool strict = false;
   bool unscheduled = false;  // on the simulated device, without Mortar in between

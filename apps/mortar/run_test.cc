@@ -17,7 +17,7 @@ class RunTest : public testing::Test {
   // Without the OpenCL loader being tried; tests of that say --check.
   Outcome Start(std::vector<std::string> words, std::map<std::string, std::string> changes = {}) const {
     for (const char* name : {"MORTAR_NAME", "MORTAR_PRIORITY", "MORTAR_MAX_SLOWDOWN", "MORTAR_WEIGHT",
-                             "MORTAR_STRICT", "MORTAR_EMULATED", "OPENCL_LAYERS"}) {
+                             "MORTAR_SLICE", "MORTAR_STRICT", "MORTAR_EMULATED", "OPENCL_LAYERS"}) {
       changes.emplace(name, "");
     }
     changes.emplace("MORTAR_DIR", directory_.path());
@@ -61,6 +61,8 @@ TEST_F(RunTest, FlagsReachTheProgramAsVariables) {
                               "--floor-first",
                               "--memory",
                               "4GiB",
+                              "--slice",
+                              "150us",
                               "--strict",
                               "--emulate",
                               Table(),
@@ -76,6 +78,7 @@ TEST_F(RunTest, FlagsReachTheProgramAsVariables) {
         std::string("MORTAR_MAX_SLOWDOWN=5000"), std::string("MORTAR_WEIGHT=1500"),
         std::string("MORTAR_MIN_SHARE=100000"), std::string("MORTAR_FLOOR_FIRST=1"),
         std::string("MORTAR_MEMORY=4294967296"), std::string("MORTAR_STRICT=1"),
+        std::string("MORTAR_SLICE=150000"),
         "MORTAR_DIR=" + directory_.path(), "MORTAR_EMULATED=" + Table(),
         "OPENCL_LAYERS=" + folder + "/" + kEmulatedLayer + ":/users.so:" + folder + "/" + kSchedulingLayer}) {
     EXPECT_NE(outcome.out.find(line), std::string::npos) << line << "\n" << outcome.out;
@@ -111,6 +114,9 @@ TEST_F(RunTest, BadFlags) {
   ExpectRefused(Start({"--floor-first", "--", "true"}), 2, "--min-share");
   ExpectRefused(Start({"--memory", "4", "--", "true"}), 2, "--memory");
   ExpectRefused(Start({"--memory", "0GiB", "--", "true"}), 2, "--memory");
+  ExpectRefused(Start({"--slice", "9us", "--", "true"}), 2, "--slice");
+  ExpectRefused(Start({"--slice", "2s", "--", "true"}), 2, "--slice");
+  ExpectRefused(Start({"--slice", "150", "--", "true"}), 2, "--slice");
   ExpectRefused(Start({"--name", "", "--", "true"}), 2, "--name");
   ExpectRefused(Start({"--name", std::string(70, 'x'), "--", "true"}), 2, "--name");
   ExpectRefused(Start({"--name"}), 2, "--name");

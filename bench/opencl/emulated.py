@@ -10,6 +10,9 @@ Scenarios (20 kernels of 185 us a request, each followed by a gap of 500 us):
   bursts        20 requests 2 ms apart, then 300 ms away; filler kernels of 10 ms, which fit into no gap
   max-slowdown  blocking, durations jittered by 20 %, --max-slowdown of 1, 2 and 5 %, policy fill alone
 
+  slicing       back to back, so never away, for each kind of holder: filler kernels of 10 ms, which fit into no gap,
+                whole and with `mortar run --slice 150us`; policy fill alone
+
 Figures (medians over repetitions; [least, most] in ..._spread with --json):
   holder_p50_x, holder_p99_x   the holder's request time, together over alone
   filler_vs_alone              the filler's kernels a second, together over alone; in bursts: while the holder is away
@@ -47,7 +50,12 @@ SCENARIOS = {
     "bursts": {"holder": REQUEST + ["--mode", "blocking", "--think", f"bursts:{BURST},2,300"], "filler_us": 10_000,
                "gap_us": 500, "jitter": 0},
     "max-slowdown": {"holder": REQUEST + ["--mode", "blocking"], "filler_us": 144, "gap_us": 500, "jitter": 20},
+    "slicing-blocking": {"holder": REQUEST + ["--mode", "blocking"], "filler_us": 10_000, "filler_items": 65_536,
+                         "gap_us": 500, "jitter": 0},
+    "slicing-async": {"holder": REQUEST + ["--mode", "async"], "filler_us": 10_000, "filler_items": 65_536,
+                      "gap_us": 500, "jitter": 0},
 }
+SLICE = "150us"  # three in a gap, as blocking's own kernels
 
 
 def parse_arguments():
@@ -74,10 +82,10 @@ def log(text):
     print(f"emulated: {text}", file=sys.stderr, flush=True)
 
 
-def measure_pair(runner, scenario, policy, alone, filler_rate, limit=None):
+def measure_pair(runner, scenario, policy, alone, filler_rate, limit=None, pieces=None):
     """The figures of one policy in one repetition."""
     requests = scenario["slow_requests"].get(policy, scenario["requests"])
-    holder, filler = runner.together(scenario, policy, limit, requests)
+    holder, filler = runner.together(scenario, policy, limit, requests, pieces)
     first = holder["request_start_ns"][WARM_UP]
     latencies = holder["latency_ns"][WARM_UP:]
     alone_latencies = alone["latency_ns"][WARM_UP:]
@@ -98,7 +106,8 @@ def measure_pair(runner, scenario, policy, alone, filler_rate, limit=None):
         window = [(first, holder["end_ns"])]
         row["filler_vs_alone"] = progress.rate(window) / filler_rate
         possible = scenario["gap_us"] // scenario["filler_us"] * 20 * len(latencies)
-        row["filler_vs_possible"] = progress.kernels(window) / possible
+        if possible > 0:
+            row["filler_vs_possible"] = progress.kernels(window) / possible
     if limit is not None:
         row["windows_within"] = figures.windows_within(latencies, alone_latencies, 100, limit / 100)
         row["slowdown"] = sum(latencies) / sum(alone_latencies) - 1
@@ -107,7 +116,7 @@ def measure_pair(runner, scenario, policy, alone, filler_rate, limit=None):
 
 
 def measure_scenario(runner, name, options):
-    """Returns {(policy, limit): [row of each repetition]}, and the holder's p99 alone in each repetition."""
+    """Returns {(policy, limit, pieces): [row of each repetition]}, and the holder's p99 alone in each repetition."""
     scenario = dict(SCENARIOS[name], name=name, requests=options.requests, slow_requests={})
     if name == "bursts":
         # The holder's requests take up to 60 times as long where long kernels get in front of each of its own.
@@ -115,9 +124,11 @@ def measure_scenario(runner, name, options):
         slow = min(options.requests, WARM_UP + 2 * BURST)
         scenario["slow_requests"] = {"share": slow, "priority": slow}
     if name == "max-slowdown":
-        cases = [("fill", limit) for limit in LIMITS]
+        cases = [("fill", limit, None) for limit in LIMITS]
+    elif name.startswith("slicing"):
+        cases = [("fill", None, None), ("fill", None, SLICE)]
     else:
-        cases = [(policy, None) for policy in options.policy or POLICIES]
+        cases = [(policy, None, None) for policy in options.policy or POLICIES]
     rows = {case: [] for case in cases}
     alone_p99 = []
     for repetition in range(options.repetitions):
@@ -126,10 +137,11 @@ def measure_scenario(runner, name, options):
         filler_rate = figures.Progress(runner.filler_alone(scenario)["progress"]).rate(None)
         alone_p99.append(figures.quantile(alone["latency_ns"][WARM_UP:], 0.99))
         turned = cases[repetition % len(cases):] + cases[:repetition % len(cases)]
-        for policy, limit in turned:
+        for policy, limit, pieces in turned:
             log(f"{name}, repetition {repetition + 1} of {options.repetitions}, {policy}"
-                + (f", {limit} %" if limit else ""))
-            rows[policy, limit].append(measure_pair(runner, scenario, policy, alone, filler_rate, limit))
+                + (f", {limit} %" if limit else "") + (f", --slice {pieces}" if pieces else ""))
+            rows[policy, limit, pieces].append(
+                measure_pair(runner, scenario, policy, alone, filler_rate, limit, pieces))
     return rows, alone_p99
 
 
@@ -142,13 +154,15 @@ def commit():
 
 
 def result_line(name, case, rows, alone_p99, options):
-    policy, limit = case
+    policy, limit, pieces = case
     requests = rows[0].pop("requests")
     for row in rows[1:]:
         row.pop("requests")
     line = {"scenario": name, "policy": policy}
     if limit is not None:
         line["limit_percent"] = limit
+    if name.startswith("slicing"):
+        line["slice"] = pieces or "none"
     for key in rows[0]:
         values = [row[key] for row in rows]
         line[key] = round(figures.median(values), 4)
@@ -164,7 +178,7 @@ def result_line(name, case, rows, alone_p99, options):
 
 
 def print_table(rows):
-    columns = ["scenario", "policy", "limit_percent", "requests", "holder_p50_x", "holder_p99_x", "filler_vs_alone",
+    columns = ["scenario", "policy", "limit_percent", "slice", "requests", "holder_p50_x", "holder_p99_x", "filler_vs_alone",
                "filler_vs_possible", "windows_within", "noise"]
     shown = [column for column in columns if any(column in line for line in rows)]
     table = [shown] + [[str(line.get(column, "")) for column in shown] for line in rows]

@@ -32,7 +32,7 @@ class Runner:
 
     def write_table(self, scenario, seed):
         self._call([self.workload, "--write-table", self.table, "--seed", str(seed), "--jitter",
-                    str(scenario["jitter"]), "--filler-us", str(scenario["filler_us"])])
+                    str(scenario["jitter"])] + self._filler(scenario))
 
     def holder_alone(self, scenario, requests):
         self._new_run()
@@ -42,12 +42,12 @@ class Runner:
         self._new_run()
         return self._finish(self._start("filler", self._filler(scenario) + ["--seconds", "2"], gated=False))
 
-    def together(self, scenario, policy, limit, requests):
+    def together(self, scenario, policy, limit, requests, pieces=None):
         """Both through Mortar under `policy`: returns what holder and filler print."""
         self._new_run()
         if policy == "fikit":
             self._record_profiles(scenario)
-        filler = self._start("filler", self._filler(scenario), gated=True)
+        filler = self._start("filler", self._filler(scenario), gated=True, pieces=pieces)
         self._await_ready("filler", filler)
         self._call([self.mortar, "set", "--policy", policy])
         holder = self._start("holder", self._holder(scenario, requests), gated=True, limit=limit)
@@ -95,18 +95,20 @@ class Runner:
         return scenario["holder"] + ["--requests", str(requests)]
 
     def _filler(self, scenario):
-        return ["--filler-us", str(scenario["filler_us"])]
+        return ["--filler-us", str(scenario["filler_us"]), "--filler-items", str(scenario.get("filler_items", 64))]
 
     def _ready_file(self, role):
         return os.path.join(self.environment["MORTAR_DIR"], f".{role}-ready")
 
-    def _start(self, role, arguments, gated, limit=None):
+    def _start(self, role, arguments, gated, limit=None, pieces=None):
         environment = dict(self.environment)
         command = [self.workload, "--role", role, "--ready-file", self._ready_file(role)] + arguments
         if gated:
             flags = ["--name", role, "--priority", "0" if role == "holder" else "5", "--emulate", self.table]
             if limit is not None:
                 flags += ["--max-slowdown", f"{limit}%"]
+            if pieces is not None:
+                flags += ["--slice", pieces]
             command = [self.mortar, "run", "--no-check"] + flags + ["--"] + command
         else:
             environment["OPENCL_LAYERS"] = self.layer

@@ -21,7 +21,8 @@ struct Options {
   int kernel_us = 185;
   int gap_us = 500;  // the host's work after each kernel, while the device is idle
   int filler_us = 144;
-  int depth = 4;  // filler: kernels enqueued and not yet waited for, at most
+  int filler_items = 64;  // work-items of a filler's kernel, in groups of 64
+  int depth = 4;          // filler: kernels enqueued and not yet waited for, at most
   Think think = Think::kBackToBack;
   int period_us = 20'000;   // kPeriodic: from start to start
   int burst_requests = 20;  // kBursts

@@ -18,6 +18,7 @@ constexpr char kHelp[] =
   --kernels N --kernel-us N --gap-us N        a request of the holder                               (20 185 500)
   --think back-to-back | periodic:MS | bursts[:REQUESTS,APART_MS,AWAY_MS]                           (back-to-back)
   --filler-us N --depth N     the filler's kernels, and how many it enqueues ahead                  (144 4)
+  --filler-items N            work-items of a filler's kernel, a multiple of 64                     (64)
   --requests N --seconds S    when to end; SIGTERM also ends it                                     (no end)
   --warm-up N                 kernels before measuring                                              (20)
   --ready-file FILE           made when measuring begins
@@ -83,6 +84,7 @@ bool ReadOption(std::string_view name, std::string_view value, Options* options)
                            {"--kernel-us", &options->kernel_us},
                            {"--gap-us", &options->gap_us},
                            {"--filler-us", &options->filler_us},
+                           {"--filler-items", &options->filler_items},
                            {"--depth", &options->depth},
                            {"--requests", &options->requests},
                            {"--warm-up", &options->warm_up},
@@ -96,7 +98,13 @@ bool ReadOption(std::string_view name, std::string_view value, Options* options)
 std::string HelpText() { return kHelp; }
 
 base::Result<Options> ParseOptions(int count, char** words) {
-  return bench::ParseWords<Options>(count, words, ReadOption);
+  auto options = bench::ParseWords<Options>(count, words, ReadOption);
+  if (!options) return options;
+  if (options->kernels < 1 || options->depth < 1)
+    return Error{Code::kInvalid, "--kernels and --depth begin at 1"};
+  if (options->filler_items < 64 || options->filler_items % 64 != 0)
+    return Error{Code::kInvalid, "--filler-items takes multiples of 64"};
+  return options;
 }
 
 std::string KernelName(const Options& options) {
@@ -114,7 +122,9 @@ std::string TableText(const Options& options) {
   text += "launch_latency_us 5\ncopy 12 8\n";
   text += "jitter_percent " + std::to_string(options.jitter_percent) + "\n";
   text += "kernel " + KernelName(holder) + " " + std::to_string(options.kernel_us) + "\n";
-  text += "kernel " + KernelName(filler) + " " + std::to_string(options.filler_us) + "\n";
+  // By work-item, so that a part of a kernel takes a part of its time.
+  text += "kernel " + KernelName(filler) + " 0 " +
+          std::to_string(options.filler_us * 1000.0 / options.filler_items) + "\n";
   return text + "default 50\n";
 }
 

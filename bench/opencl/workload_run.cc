@@ -17,7 +17,7 @@ using base::Error;
 using base::MonotonicNs;
 using base::Status;
 
-constexpr std::size_t kItems = 64;                    // chosen: next to no real work
+constexpr std::size_t kItems = 64;  // of a group, and of a holder's kernel; chosen: next to no work
 constexpr std::int64_t kProgressEveryNs = 1'000'000;  // chosen
 
 volatile std::sig_atomic_t stopped = 0;
@@ -31,7 +31,9 @@ void ThinkUntil(std::int64_t instant_ns) {
 
 class Program {
  public:
-  explicit Program(const Options& options) : options_(options) {}
+  explicit Program(const Options& options)
+      : options_(options),
+        items_(options.role == Role::kHolder ? kItems : static_cast<std::size_t>(options.filler_items)) {}
   ~Program() {
     for (cl_event event : pending_) clReleaseEvent(event);
     if (kernel_ != nullptr) clReleaseKernel(kernel_);
@@ -53,7 +55,7 @@ class Program {
  private:
   Status Launch(cl_event* event) {
     const cl_int error =
-        clEnqueueNDRangeKernel(queue_, kernel_, 1, nullptr, &kItems, nullptr, 0, nullptr, event);
+        clEnqueueNDRangeKernel(queue_, kernel_, 1, nullptr, &items_, &kItems, 0, nullptr, event);
     if (error != CL_SUCCESS) return Fail("clEnqueueNDRangeKernel", error);
     ++launched_;
     pulse_.Beat();
@@ -74,6 +76,7 @@ class Program {
   }
 
   const Options& options_;
+  const std::size_t items_;
   cl_context context_ = nullptr;
   cl_command_queue queue_ = nullptr;
   cl_mem buffer_ = nullptr;
@@ -104,8 +107,9 @@ Status Program::Prepare() {
   if (error != CL_SUCCESS) return Fail("clBuildProgram", error);
   kernel_ = clCreateKernel(program_, KernelName(options_).c_str(), &error);
   if (error != CL_SUCCESS) return Fail("clCreateKernel", error);
-  cl_uint zeros[kItems] = {};
-  buffer_ = clCreateBuffer(context_, CL_MEM_READ_WRITE | CL_MEM_COPY_HOST_PTR, sizeof zeros, zeros, &error);
+  std::vector<cl_uint> zeros(items_);
+  buffer_ = clCreateBuffer(context_, CL_MEM_READ_WRITE | CL_MEM_COPY_HOST_PTR, items_ * sizeof(cl_uint),
+                           zeros.data(), &error);
   if (error != CL_SUCCESS) return Fail("clCreateBuffer", error);
   error = clSetKernelArg(kernel_, 0, sizeof buffer_, &buffer_);
   return error == CL_SUCCESS ? Status() : Fail("clSetKernelArg", error);
@@ -189,9 +193,9 @@ Status Program::Filler(Measured* measured) {
 }
 
 base::Result<bool> Program::Check() {
-  cl_uint counts[kItems] = {};
-  const cl_int error =
-      clEnqueueReadBuffer(queue_, buffer_, CL_TRUE, 0, sizeof counts, counts, 0, nullptr, nullptr);
+  std::vector<cl_uint> counts(items_);
+  const cl_int error = clEnqueueReadBuffer(queue_, buffer_, CL_TRUE, 0, items_ * sizeof(cl_uint),
+                                           counts.data(), 0, nullptr, nullptr);
   if (error != CL_SUCCESS) return Fail("clEnqueueReadBuffer", error);
   for (const cl_uint count : counts) {
     if (count != static_cast<cl_uint>(launched_)) return false;

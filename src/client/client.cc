@@ -282,6 +282,11 @@ Lane* LaneIfJoined(Device* device) {
   return CurrentLane(device);
 }
 
+std::int64_t SliceNs() {
+  const Process* p = process.load(std::memory_order_acquire);
+  return p != nullptr && !p->disabled ? p->options.slice_ns : 0;
+}
+
 predict::Kernel* FindKernel(Device* device, model::KernelId id, std::string_view name) {
   if (predict::Kernel* known = device->kernels().Find(id)) return known;
   predict::Kernel* added = device->kernels().FindOrAdd(id, name);

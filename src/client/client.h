@@ -34,6 +34,9 @@ bool StrictlyJoined(Device* device);
 // As CurrentLane, but never joins: for waits.
 Lane* LaneIfJoined(Device* device);
 
+// How long the pieces of a long kernel are to be; 0: kernels are submitted whole. A load.
+std::int64_t SliceNs();
+
 // The kernel `id` on this device. `name`: used when it is new. Null if the table is full.
 predict::Kernel* FindKernel(Device* device, model::KernelId id, std::string_view name);
 

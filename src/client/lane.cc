@@ -53,6 +53,13 @@ void Lane::Refresh() {
   }
 }
 
+bool Lane::HasRivals() {
+  if (shared_) return false;
+  // As in Submit.
+  if (session_.board().header().version.load(std::memory_order_acquire) != watch_.version) Refresh();
+  return watch_.rivals && !watch_.settings.off && !session_.lost();
+}
+
 Ticket Lane::BeforeSubmit(const Launch& launch) {
   if (!shared_) return Submit(launch);
   std::unique_lock lock(mutex_, std::defer_lock);

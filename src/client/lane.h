@@ -52,6 +52,9 @@ class Lane {
   static constexpr std::uint64_t kAll = ~std::uint64_t{0};
   void LeaveWait(std::uint64_t covered);
   void OnInvisibleWait() { predictor_.OnInvisibleWait(); }
+  // Are there clients that this one's submits may have to wait for? Never on the lane that several threads
+  // share.
+  bool HasRivals();
   // Counts for nothing on the lane that several threads share: whose request it is would not be known.
   void TakeMark(Mark mark);
 

@@ -65,7 +65,8 @@ base::Result<Options> ReadOptions() {
         ReadNumber("MORTAR_WEIGHT", 1U, 1'000'000U, &options.join.weight_permille),
         ReadNumber("MORTAR_MIN_SHARE", 0U, 1'000'000U, &options.join.min_share_ppm),
         ReadNumber("MORTAR_FLOOR_FIRST", 0U, 1U, &options.join.floor_first),
-        ReadNumber("MORTAR_MEMORY", std::uint64_t{0}, kMostMemory, &options.join.memory_limit)}) {
+        ReadNumber("MORTAR_MEMORY", std::uint64_t{0}, kMostMemory, &options.join.memory_limit),
+        ReadNumber("MORTAR_SLICE", kLeastSliceNs, kMostSliceNs, &options.slice_ns)}) {
     if (!status.ok()) return status.error();
   }
   options.strict = Flag("MORTAR_STRICT");

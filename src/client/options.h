@@ -9,6 +9,10 @@
 
 namespace mortar::client {
 
+// Chosen: below, pieces take hardly longer than launching them; above, they fit into no gap.
+inline constexpr std::uint32_t kLeastSliceNs = 10'000;
+inline constexpr std::uint32_t kMostSliceNs = 1'000'000'000;
+
 struct Options {
   board::JoinRequest
       join;  // MORTAR_NAME, MORTAR_PRIORITY (0–9), MORTAR_MAX_SLOWDOWN (ppm), MORTAR_WEIGHT (permille),
@@ -18,6 +22,9 @@ struct Options {
   bool record_profile = false;    // MORTAR_PROFILE_RECORD=1: time every launch, keep offline means
   std::string profile_directory;  // MORTAR_PROFILES; empty: nothing is kept
   std::string trace_directory;    // MORTAR_TRACE; empty: no trace
+  // MORTAR_SLICE: kernels that take longer are submitted in pieces of about this, where that is safe; 0:
+  // never.
+  std::uint32_t slice_ns = 0;
 };
 
 // Errors: kInvalid, naming the variable, its value and what it takes.

@@ -1,9 +1,9 @@
 // Kernel launches: identity (name, sizes, small scalars where durations prove bimodal), and the gate.
 #include <cstring>
 
-#include "backend/opencl/layer.h"
+#include "backend/opencl/programs.h"
+#include "backend/opencl/slices.h"
 #include "backend/opencl/submit.h"
-#include "model/kernel_id.h"
 
 namespace mortar::opencl {
 namespace {
@@ -40,9 +40,15 @@ void OnCreated(cl_kernel kernel) {
   }
 }
 
+void OnCreatedFrom(cl_program program, cl_kernel kernel) {
+  OnCreated(kernel);
+  if (client::SliceNs() == 0) return;
+  if (KernelInfo* info = FindKernelInfo(kernel)) info->safety.store(SafetyOf(program, info->name_hash));
+}
+
 cl_kernel CL_API_CALL CreateKernel(cl_program program, const char* name, cl_int* error) noexcept {
   cl_kernel kernel = next.clCreateKernel(program, name, error);
-  OnCreated(kernel);
+  OnCreatedFrom(program, kernel);
   return kernel;
 }
 
@@ -52,7 +58,7 @@ cl_int CL_API_CALL CreateKernelsInProgram(cl_program program, cl_uint count, cl_
   const cl_int status = next.clCreateKernelsInProgram(program, count, made, &number);
   if (status == CL_SUCCESS && made_count != nullptr) *made_count = number;
   if (status == CL_SUCCESS && made != nullptr) {
-    for (cl_uint i = 0; i < number && i < count; ++i) OnCreated(made[i]);
+    for (cl_uint i = 0; i < number && i < count; ++i) OnCreatedFrom(program, made[i]);
   }
   return status;
 }
@@ -64,6 +70,7 @@ cl_kernel CL_API_CALL CloneKernel(cl_kernel source, cl_int* error) noexcept {
   const KernelInfo* from = kernel != nullptr ? kernels.Find(source) : nullptr;
   KernelInfo* to = from != nullptr ? FindKernelInfo(kernel) : nullptr;
   if (to == nullptr) return kernel;
+  to->safety.store(from->safety.load());
   to->arguments.store(from->arguments.load(std::memory_order_relaxed), std::memory_order_relaxed);
   for (cl_uint i = 0; i < KernelInfo::kArguments; ++i) {
     to->parts[i].store(from->parts[i].load(std::memory_order_relaxed), std::memory_order_relaxed);
@@ -87,13 +94,6 @@ cl_int CL_API_CALL SetKernelArg(cl_kernel kernel, cl_uint index, std::size_t siz
   return status;
 }
 
-predict::Kernel* Identify(client::Device* device, const KernelInfo& info, const model::LaunchShape& shape) {
-  predict::Kernel* kernel = client::FindKernel(device, model::MakeKernelId(info.name_hash, shape), info.name);
-  if (kernel == nullptr || !kernel->split.load(std::memory_order_relaxed)) return kernel;
-  const std::uint64_t arguments = info.arguments.load(std::memory_order_relaxed);
-  return client::FindKernel(device, base::Combine(kernel->id, arguments), info.name);
-}
-
 cl_int CL_API_CALL EnqueueNDRangeKernel(cl_command_queue queue, cl_kernel kernel, cl_uint dimensions,
                                         const std::size_t* offset, const std::size_t* global,
                                         const std::size_t* local, cl_uint waits, const cl_event* wait_list,
@@ -112,6 +112,11 @@ cl_int CL_API_CALL EnqueueNDRangeKernel(cl_command_queue queue, cl_kernel kernel
     shape.grid[i] = global[i];
     if (local != nullptr) shape.block[i] = local[i];
   }
+  if (kernel_info->safety.load(std::memory_order_relaxed) != slicing::Safety::kNever) [[unlikely]] {
+    const RangeLaunch launch{queue,  *info,  lane,  kernel, *kernel_info, dimensions,
+                             offset, global, local, waits,  wait_list,    event};
+    if (const std::optional<cl_int> status = EnqueueInPieces(launch)) return *status;
+  }
   return Submit(queue, *info, lane, Identify(info->device, *kernel_info, shape), false, event, call);
 }
 
@@ -127,6 +132,13 @@ cl_int CL_API_CALL EnqueueTask(cl_command_queue queue, cl_kernel kernel, cl_uint
 }
 
 }  // namespace
+
+predict::Kernel* Identify(client::Device* device, const KernelInfo& info, const model::LaunchShape& shape) {
+  predict::Kernel* kernel = client::FindKernel(device, model::MakeKernelId(info.name_hash, shape), info.name);
+  if (kernel == nullptr || !kernel->split.load(std::memory_order_relaxed)) return kernel;
+  const std::uint64_t arguments = info.arguments.load(std::memory_order_relaxed);
+  return client::FindKernel(device, base::Combine(kernel->id, arguments), info.name);
+}
 
 KernelInfo* FindKernelInfo(cl_kernel kernel) noexcept {
   if (kernel == nullptr) return nullptr;

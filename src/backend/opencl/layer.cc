@@ -45,6 +45,12 @@ const cl_icd_dispatch* Install(const cl_icd_dispatch& target, cl_uint entries) {
     InstallQueues(&table);
     InstallKernels(&table);
     InstallTransfers(&table);
+    InstallCommands(&table);
+    InstallExtensions(&table);
+    if (client::SliceNs() > 0) {
+      InstallPrograms(&table);
+      InstallSlices(&table);
+    }
     InstallWaits(&table);
     InstallMemoryLimit(&table);
   } else if (refuse) {

@@ -11,8 +11,10 @@
 #include <cstdint>
 #include <memory>
 
+#include "backend/opencl/slicing/cut.h"
 #include "base/handle_map.h"
 #include "client/client.h"
+#include "model/kernel_id.h"
 
 namespace mortar::opencl {
 
@@ -33,6 +35,13 @@ struct Queue {
   // CL_QUEUE_PROPERTIES_ARRAY.
   std::unique_ptr<cl_queue_properties[]> properties;
   std::size_t property_count = 0;
+  // Whose the last submit here was, and its number: what a marker on this queue stands behind. Written by
+  // Submit, read by whoever enqueues a marker.
+  std::atomic<const client::Lane*> last_lane{nullptr};
+  std::atomic<std::uint64_t> last_sequence{0};
+  // Once a second thread has submitted here. The lane whose kernel is under way in pieces (slices.h).
+  std::atomic<bool> several_threads{false};
+  std::atomic<const client::Lane*> in_pieces{nullptr};
 };
 
 // What is kept of `queue`; learned by asking the driver where we did not see it made. Null: leave it alone.
@@ -42,16 +51,21 @@ Queue* FindQueue(cl_command_queue queue) noexcept;
 client::Device* DeviceOf(cl_device_id device);
 // The same where DeviceOf has been asked before; else null.
 client::Device* KnownDevice(cl_device_id device) noexcept;
+// The calling thread's lane on the first of the context's devices that it has one on; null: none.
+client::Lane* LaneOfContext(cl_context context) noexcept;
 
 struct KernelInfo {
   std::uint64_t name_hash = 0;
   char name[64] = {};
   // Hash of the small scalar arguments: part of the identity where durations prove bimodal.
   std::atomic<std::uint64_t> arguments{0};
+  std::atomic<slicing::Safety> safety{slicing::Safety::kNever};
   static constexpr cl_uint kArguments = 32;
   std::atomic<std::uint64_t> parts[kArguments] = {};
 };
 KernelInfo* FindKernelInfo(cl_kernel kernel) noexcept;
+// What is known of such a launch; null: the table is full.
+predict::Kernel* Identify(client::Device* device, const KernelInfo& info, const model::LaunchShape& shape);
 
 // Which submit made an event, so that a wait for it tells what it covers. Fixed size: what is old is
 // forgotten.
@@ -63,6 +77,10 @@ std::uint64_t SequenceOf(cl_event event, const client::Lane* lane) noexcept;
 void InstallQueues(cl_icd_dispatch* table);
 void InstallKernels(cl_icd_dispatch* table);
 void InstallTransfers(cl_icd_dispatch* table);
+void InstallCommands(cl_icd_dispatch* table);
+void InstallExtensions(cl_icd_dispatch* table);
+void InstallPrograms(cl_icd_dispatch* table);
+void InstallSlices(cl_icd_dispatch* table);
 void InstallWaits(cl_icd_dispatch* table);
 
 }  // namespace mortar::opencl

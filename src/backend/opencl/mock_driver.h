@@ -56,6 +56,15 @@ struct MockCall {
   std::array<std::uint64_t, 16> words{};
 };
 
+// One enqueued range, with what its pointers pointed to.
+struct MockRange {
+  cl_uint dimensions = 0;
+  std::array<std::size_t, 3> offset{}, global{}, local{};
+  bool has_local = false;
+  cl_uint waits = 0;
+  bool has_event = false;
+};
+
 class MockDriver {
  public:
   static MockDriver& Get();
@@ -69,6 +78,10 @@ class MockDriver {
   // The answer to CL_QUEUE_PROPERTIES_ARRAY: an OpenCL 2 driver says CL_INVALID_VALUE.
   std::atomic<bool> has_properties_array{true};
   std::atomic<std::int64_t> duration_ns{0};
+  // A kernel's duration by its work-items, where it is not 0.
+  std::atomic<std::int64_t> ns_per_item{0};
+  // So many more kernels are taken, and then CL_OUT_OF_RESOURCES; below 0: all.
+  std::atomic<int> kernels_left{-1};
   std::atomic<int> flushes{0};
   std::atomic<int> enqueues{0};
   std::atomic<int> alive{0};  // references to events of commands that are held by anyone
@@ -77,11 +90,15 @@ class MockDriver {
   const MockCall& last() const { return calls_[(recorded_.load() + kCalls - 1) % kCalls]; }
   const MockCall& call(std::size_t index) const { return calls_[index % kCalls]; }
   std::size_t recorded() const { return recorded_.load(); }
+  // The kernels enqueued since Clear, up to kCalls of them. REQUIRES: no call is under way.
+  std::size_t ranges() const { return ranges_made_.load(); }
+  const MockRange& range(std::size_t index) const { return ranges_[index % kCalls]; }
   void Clear();
 
   // Handles of a driver's own objects; those of kernels and queues may be given out again after release.
   cl_device_id device() { return reinterpret_cast<cl_device_id>(&devices_[0]); }
   cl_device_id second_device() { return reinterpret_cast<cl_device_id>(&devices_[1]); }
+  cl_device_id sub_device() { return reinterpret_cast<cl_device_id>(&devices_[2]); }  // of device()
   cl_event MakeUserEvent();
   // The next kernel made gets this handle.
   void ReuseKernel(cl_kernel handle) { reuse_kernel_.store(handle); }
@@ -94,7 +111,12 @@ class MockDriver {
     call.count = sizeof...(Arguments);
     call.words = {Word(arguments)...};
   }
-  cl_int Enqueue(cl_command_queue queue, cl_uint count, const cl_event* list, cl_event* event);
+  cl_int Enqueue(cl_command_queue queue, cl_uint count, const cl_event* list, cl_event* event) {
+    return Enqueue(queue, count, list, event, duration_ns.load());
+  }
+  cl_int Enqueue(cl_command_queue queue, cl_uint count, const cl_event* list, cl_event* event,
+                 std::int64_t length);
+  cl_int EnqueueRange(cl_command_queue queue, const MockRange& range, const cl_event* list, cl_event* event);
   bool IsComplete(cl_event event);
   void CompleteUserEvent(cl_event event, cl_int status);
   void RunCallbacks();
@@ -105,12 +127,14 @@ class MockDriver {
   MockDriver();
   cl_event NewEvent();
 
-  static constexpr std::size_t kCalls = 64;
+  static constexpr std::size_t kCalls = 256;
   static constexpr std::size_t kEvents = 1 << 16;
   cl_icd_dispatch dispatch_{};
   std::array<MockCall, kCalls> calls_;
   std::atomic<std::size_t> recorded_{0};
-  std::array<char, 2> devices_{};
+  std::array<MockRange, kCalls> ranges_;
+  std::atomic<std::size_t> ranges_made_{0};
+  std::array<char, 3> devices_{};
   std::atomic<cl_kernel> reuse_kernel_{nullptr};
   std::mutex mutex_;  // the device's timeline, queues' last commands, callbacks
   std::int64_t device_free_ns_ = 0;

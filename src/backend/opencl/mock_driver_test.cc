@@ -5,36 +5,12 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <tuple>
 
+#include "backend/opencl/mock_recorded.h"
 #include "base/clock.h"
 
 namespace mortar::opencl {
 namespace {
-
-template <std::size_t N>
-struct Name {
-  char text[N];
-  constexpr Name(const char (&literal)[N]) { std::copy_n(literal, N, text); }
-};
-
-// Records its call and answers `MockDriver::answer`. Enqueues have an event as their last argument.
-template <Name kName, typename Function>
-struct Recorded;
-template <Name kName, typename... Arguments>
-struct Recorded<kName, cl_int(CL_API_CALL*)(Arguments...)> {
-  static cl_int CL_API_CALL Call(Arguments... arguments) {
-    MockDriver::Get().Record(kName.text, arguments...);
-    return MockDriver::Get().answer.load();
-  }
-  static cl_int CL_API_CALL Submit(Arguments... arguments) {
-    constexpr std::size_t kCount = sizeof...(Arguments);
-    const auto all = std::tie(arguments...);
-    MockDriver::Get().Record(kName.text, arguments...);
-    return MockDriver::Get().Enqueue(std::get<0>(all), std::get<kCount - 3>(all), std::get<kCount - 2>(all),
-                                     std::get<kCount - 1>(all));
-  }
-};
 
 template <typename T>
 cl_int Answer(const T& answer, std::size_t room, void* out, std::size_t* out_size) {
@@ -68,12 +44,22 @@ cl_int CL_API_CALL GetDeviceIDs(cl_platform_id, cl_device_type, cl_uint room, cl
   if (count != nullptr) *count = 2;
   return CL_SUCCESS;
 }
-cl_int CL_API_CALL GetDeviceInfo(cl_device_id, cl_device_info what, std::size_t room, void* out,
+cl_int CL_API_CALL GetDeviceInfo(cl_device_id device, cl_device_info what, std::size_t room, void* out,
                                  std::size_t* out_size) {
   if (what == CL_DEVICE_NAME) return AnswerText("device", room, out, out_size);
   if (what == CL_DEVICE_PLATFORM) return Answer(cl_platform_id{}, room, out, out_size);
-  if (what == CL_DEVICE_PARENT_DEVICE) return Answer(cl_device_id{}, room, out, out_size);
+  if (what == CL_DEVICE_PARENT_DEVICE) {
+    MockDriver& mock = MockDriver::Get();
+    cl_device_id parent = device == mock.sub_device() ? mock.device() : nullptr;
+    return Answer(parent, room, out, out_size);
+  }
   return CL_INVALID_VALUE;
+}
+
+cl_int CL_API_CALL GetContextInfo(cl_context, cl_context_info what, std::size_t room, void* out,
+                                  std::size_t* out_size) {
+  if (what != CL_CONTEXT_DEVICES) return CL_INVALID_VALUE;
+  return Answer(MockDriver::Get().device(), room, out, out_size);
 }
 
 cl_command_queue MakeQueue(cl_command_queue_properties properties, cl_int* error) {
@@ -108,6 +94,13 @@ cl_int CL_API_CALL GetQueueInfo(cl_command_queue queue, cl_command_queue_info wh
   if (what != CL_QUEUE_PROPERTIES_ARRAY || !mock.has_properties_array.load()) return CL_INVALID_VALUE;
   const cl_queue_properties as_made[] = {CL_QUEUE_PROPERTIES, queue->properties, 0};
   return Answer(as_made, room, out, out_size);
+}
+
+cl_int CL_API_CALL SetQueueProperty(cl_command_queue queue, cl_command_queue_properties properties,
+                                    cl_bool enable, cl_command_queue_properties* old) {
+  if (old != nullptr) *old = queue->properties;
+  queue->properties = enable != CL_FALSE ? queue->properties | properties : queue->properties & ~properties;
+  return MockDriver::Get().answer.load();
 }
 
 cl_kernel CL_API_CALL CreateKernel(cl_program, const char* name, cl_int* error) {
@@ -219,10 +212,72 @@ void* CL_API_CALL MapBuffer(cl_command_queue queue, cl_mem buffer, cl_bool block
   return status == CL_SUCCESS ? &mock : nullptr;
 }
 
+void* CL_API_CALL MapImage(cl_command_queue queue, cl_mem image, cl_bool blocking, cl_map_flags flags,
+                           const std::size_t* origin, const std::size_t* region, std::size_t* row,
+                           std::size_t* slice, cl_uint count, const cl_event* list, cl_event* event,
+                           cl_int* error) {
+  MockDriver& mock = MockDriver::Get();
+  mock.Record("clEnqueueMapImage", queue, image, blocking, flags, origin, region, row, slice, count, list,
+              event);
+  const cl_int status = mock.Enqueue(queue, count, list, event);
+  if (error != nullptr) *error = status;
+  return status == CL_SUCCESS ? &mock : nullptr;
+}
+
+cl_int CL_API_CALL Marker(cl_command_queue queue, cl_event* event) {
+  MockDriver& mock = MockDriver::Get();
+  mock.Record("clEnqueueMarker", queue, event);
+  return mock.Enqueue(queue, 0, nullptr, event);
+}
+
+cl_int CL_API_CALL LaunchRange(cl_command_queue queue, cl_kernel kernel, cl_uint dimensions,
+                               const std::size_t* offset, const std::size_t* global, const std::size_t* local,
+                               cl_uint count, const cl_event* list, cl_event* event) {
+  MockDriver& mock = MockDriver::Get();
+  mock.Record("clEnqueueNDRangeKernel", queue, kernel, dimensions, offset, global, local, count, list, event);
+  MockRange range;
+  range.dimensions = std::min(dimensions, 3U);
+  range.has_local = local != nullptr;
+  range.waits = count;
+  range.has_event = event != nullptr;
+  for (cl_uint i = 0; i < range.dimensions; ++i) {
+    if (offset != nullptr) range.offset[i] = offset[i];
+    if (global != nullptr) range.global[i] = global[i];
+    if (local != nullptr) range.local[i] = local[i];
+  }
+  return mock.EnqueueRange(queue, range, list, event);
+}
+
+// Both run the program's function at once.
+cl_int CL_API_CALL NativeKernel(cl_command_queue queue, void(CL_CALLBACK* function)(void*), void* arguments,
+                                std::size_t size, cl_uint objects, const cl_mem* list, const void** places,
+                                cl_uint count, const cl_event* waits, cl_event* event) {
+  MockDriver& mock = MockDriver::Get();
+  mock.Record("clEnqueueNativeKernel", queue, function, arguments, size, objects, list, places, count, waits,
+              event);
+  const cl_int status = mock.Enqueue(queue, count, waits, event);
+  if (status != CL_SUCCESS || function == nullptr) return status;
+  for (cl_uint i = 0; i < objects; ++i) {
+    std::memcpy(const_cast<void*>(places[i]), &list[i], sizeof list[i]);
+  }
+  function(arguments);
+  return status;
+}
+cl_int CL_API_CALL SvmFree(cl_command_queue queue, cl_uint pointers, void** list,
+                           void(CL_CALLBACK* function)(cl_command_queue, cl_uint, void**, void*), void* data,
+                           cl_uint count, const cl_event* waits, cl_event* event) {
+  MockDriver& mock = MockDriver::Get();
+  mock.Record("clEnqueueSVMFree", queue, pointers, list, function, data, count, waits, event);
+  const cl_int status = mock.Enqueue(queue, count, waits, event);
+  if (status == CL_SUCCESS && function != nullptr) function(queue, pointers, list, data);
+  return status;
+}
+
 void* CL_API_CALL ExtensionFunction(const char* name) {
   if (std::strcmp(name, "clCreateCommandQueueWithPropertiesKHR") == 0)
     return reinterpret_cast<void*>(&CreateQueueWith);
-  return std::strcmp(name, "clKnownToTheDriver") == 0 ? reinterpret_cast<void*>(&Flush) : nullptr;
+  if (std::strcmp(name, "clKnownToTheDriver") == 0) return reinterpret_cast<void*>(&Flush);
+  return MockExtension(name);
 }
 void* CL_API_CALL ExtensionFunctionFor(cl_platform_id, const char* name) { return ExtensionFunction(name); }
 
@@ -242,7 +297,6 @@ MockDriver& MockDriver::Get() {
 MockDriver::MockDriver() {
   auto* words = reinterpret_cast<void (**)()>(&dispatch_);
   std::fill_n(words, kTableSize, &Unexpected);
-  MORTAR_MOCK_SUBMIT(clEnqueueNDRangeKernel);
   MORTAR_MOCK_SUBMIT(clEnqueueTask);
   MORTAR_MOCK_SUBMIT(clEnqueueReadBuffer);
   MORTAR_MOCK_SUBMIT(clEnqueueWriteBuffer);
@@ -252,8 +306,36 @@ MockDriver::MockDriver() {
   MORTAR_MOCK_SUBMIT(clEnqueueCopyBufferRect);
   MORTAR_MOCK_SUBMIT(clEnqueueFillBuffer);
   MORTAR_MOCK_SUBMIT(clEnqueueUnmapMemObject);
+  MORTAR_MOCK_SUBMIT(clEnqueueReadImage);
+  MORTAR_MOCK_SUBMIT(clEnqueueWriteImage);
+  MORTAR_MOCK_SUBMIT(clEnqueueCopyImage);
+  MORTAR_MOCK_SUBMIT(clEnqueueCopyImageToBuffer);
+  MORTAR_MOCK_SUBMIT(clEnqueueCopyBufferToImage);
+  MORTAR_MOCK_SUBMIT(clEnqueueFillImage);
+  MORTAR_MOCK_SUBMIT(clEnqueueMigrateMemObjects);
+  MORTAR_MOCK_SUBMIT(clEnqueueSVMMemcpy);
+  MORTAR_MOCK_SUBMIT(clEnqueueSVMMemFill);
+  MORTAR_MOCK_SUBMIT(clEnqueueSVMMap);
+  MORTAR_MOCK_SUBMIT(clEnqueueSVMUnmap);
+  MORTAR_MOCK_SUBMIT(clEnqueueSVMMigrateMem);
+  MORTAR_MOCK_SUBMIT(clEnqueueAcquireGLObjects);
+  MORTAR_MOCK_SUBMIT(clEnqueueReleaseGLObjects);
+  MORTAR_MOCK_SUBMIT(clEnqueueAcquireEGLObjectsKHR);
+  MORTAR_MOCK_SUBMIT(clEnqueueReleaseEGLObjectsKHR);
+  MORTAR_MOCK_SUBMIT(clEnqueueMarkerWithWaitList);
+  MORTAR_MOCK_SUBMIT(clEnqueueBarrierWithWaitList);
   MORTAR_MOCK_CALL(clSetKernelArg);
+  MORTAR_MOCK_CALL(clEnqueueBarrier);
+  MORTAR_MOCK_CALL(clEnqueueWaitForEvents);
+  dispatch_.clEnqueueNDRangeKernel = LaunchRange;
+  InstallMockPrograms(&dispatch_);
   dispatch_.clEnqueueMapBuffer = MapBuffer;
+  dispatch_.clEnqueueMapImage = MapImage;
+  dispatch_.clEnqueueMarker = Marker;
+  dispatch_.clEnqueueNativeKernel = NativeKernel;
+  dispatch_.clEnqueueSVMFree = SvmFree;
+  dispatch_.clGetContextInfo = GetContextInfo;
+  dispatch_.clSetCommandQueueProperty = SetQueueProperty;
   dispatch_.clGetPlatformIDs = GetPlatformIDs;
   dispatch_.clGetPlatformInfo = GetPlatformInfo;
   dispatch_.clGetDeviceIDs = GetDeviceIDs;
@@ -288,6 +370,9 @@ void MockDriver::Clear() {
   refuse_profiling.store(CL_SUCCESS);
   has_properties_array.store(true);
   duration_ns.store(0);
+  ns_per_item.store(0);
+  kernels_left.store(-1);
+  ranges_made_.store(0);
 }
 
 cl_event MockDriver::NewEvent() {
@@ -315,10 +400,21 @@ void MockDriver::Release(cl_event event) {
   Get().alive.fetch_sub(1);
 }
 
-cl_int MockDriver::Enqueue(cl_command_queue queue, cl_uint count, const cl_event* list, cl_event* event) {
+cl_int MockDriver::EnqueueRange(cl_command_queue queue, const MockRange& range, const cl_event* list,
+                                cl_event* event) {
+  ranges_[ranges_made_.fetch_add(1) % kCalls] = range;
+  std::int64_t length = ns_per_item.load();
+  for (cl_uint i = 0; i < range.dimensions; ++i) length *= static_cast<std::int64_t>(range.global[i]);
+  if (length == 0) length = duration_ns.load();
+  if (kernels_left.load() == 0) return CL_OUT_OF_RESOURCES;
+  if (kernels_left.load() > 0) kernels_left.fetch_sub(1);
+  return Enqueue(queue, range.waits, list, event, length);
+}
+
+cl_int MockDriver::Enqueue(cl_command_queue queue, cl_uint count, const cl_event* list, cl_event* event,
+                           std::int64_t length) {
   enqueues.fetch_add(1);
   if (const cl_int refused = answer.load(); refused != CL_SUCCESS) return refused;
-  const std::int64_t length = duration_ns.load();
   // Nobody could see this command's time.
   if (event == nullptr && length == 0 && count == 0) return CL_SUCCESS;
   const std::lock_guard lock(mutex_);

@@ -1,11 +1,10 @@
 // Queues: which device they belong to, and the profiling that we ask for so that device times can be sampled.
-#include <CL/cl_ext.h>
-
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string>
 
+#include "backend/opencl/extensions.h"
 #include "backend/opencl/layer.h"
 
 namespace mortar::opencl {
@@ -46,12 +45,6 @@ std::string PciAddress(cl_device_id device) {
 // A name under which every process, and CUDA too, knows the device: its PCI address, else its UUID, else
 // platform and name with its place among the platform's devices.
 std::string DeviceName(cl_device_id device) {
-  cl_device_id parent = nullptr;
-  while (next.clGetDeviceInfo(device, CL_DEVICE_PARENT_DEVICE, sizeof parent, &parent, nullptr) ==
-             CL_SUCCESS &&
-         parent != nullptr) {
-    device = parent;
-  }
   if (std::string address = PciAddress(device); !address.empty()) return address;
   cl_uchar uuid[16] = {};
   if (next.clGetDeviceInfo(device, kUuid, sizeof uuid, uuid, nullptr) == CL_SUCCESS) {
@@ -75,6 +68,17 @@ std::string DeviceName(cl_device_id device) {
   return std::string(vendor) + "-" + DeviceText(device, CL_DEVICE_NAME) + "-" + std::to_string(place);
 }
 
+// The device that `device` is a part of: parts share its units, so they share its board.
+cl_device_id RootOf(cl_device_id device) {
+  cl_device_id parent = nullptr;
+  while (next.clGetDeviceInfo(device, CL_DEVICE_PARENT_DEVICE, sizeof parent, &parent, nullptr) ==
+             CL_SUCCESS &&
+         parent != nullptr) {
+    device = parent;
+  }
+  return device;
+}
+
 }  // namespace
 
 client::Device* KnownDevice(cl_device_id device) noexcept {
@@ -82,8 +86,13 @@ client::Device* KnownDevice(cl_device_id device) noexcept {
 }
 
 client::Device* DeviceOf(cl_device_id device) {
+  if (client::Device* known = KnownDevice(device)) return known;
   if (device == nullptr) return nullptr;
-  if (client::Device* known = devices.Find(device)) return known;
+  if (const cl_device_id root = RootOf(device); root != device) {
+    client::Device* whole = DeviceOf(root);
+    if (whole != nullptr) devices.Put(device, whole);
+    return whole;
+  }
   // An emulated device is never called by a real one's name: its board and profiles are its own.
   const char* emulated = std::getenv("MORTAR_EMULATED");
   const bool real = emulated == nullptr || *emulated == '\0';
@@ -214,29 +223,34 @@ cl_command_queue CL_API_CALL CreateCommandQueueWithProperties(cl_context context
   return CreateThrough(next.clCreateCommandQueueWithProperties, context, device, properties, error);
 }
 
-constinit std::atomic<CreateWithProperties> create_khr{nullptr};
-
-cl_command_queue CL_API_CALL CreateCommandQueueWithPropertiesKHR(cl_context context, cl_device_id device,
-                                                                 const cl_queue_properties* properties,
-                                                                 cl_int* error) noexcept {
-  return CreateThrough(create_khr.load(), context, device, properties, error);
-}
-
-// Extension functions by-pass the table; those that we handle are answered with our own, if the driver has
-// them.
-void* Wrapped(const char* name, void* function) {
-  if (function == nullptr || name == nullptr ||
-      std::strcmp(name, "clCreateCommandQueueWithPropertiesKHR") != 0) {
-    return function;
+struct CreateKhr {
+  using Function = clCreateCommandQueueWithPropertiesKHR_fn;
+  static constexpr std::string_view kName = "clCreateCommandQueueWithPropertiesKHR";
+  static cl_command_queue Call(Function real, auto... arguments) noexcept {
+    return CreateThrough(real, arguments...);
   }
-  create_khr.store(reinterpret_cast<CreateWithProperties>(function));
-  return reinterpret_cast<void*>(&CreateCommandQueueWithPropertiesKHR);
-}
-void* CL_API_CALL GetExtensionFunctionAddress(const char* name) noexcept {
-  return Wrapped(name, next.clGetExtensionFunctionAddress(name));
-}
-void* CL_API_CALL GetExtensionFunctionAddressForPlatform(cl_platform_id platform, const char* name) noexcept {
-  return Wrapped(name, next.clGetExtensionFunctionAddressForPlatform(platform, name));
+};
+
+// OpenCL 1.0: switches a queue's properties on and off. What we switched on stays on, and hidden.
+cl_int CL_API_CALL SetCommandQueueProperty(cl_command_queue handle, cl_command_queue_properties properties,
+                                           cl_bool enable, cl_command_queue_properties* old) noexcept {
+  Queue* queue = handle != nullptr ? queues.Find(handle) : nullptr;
+  const bool forced = queue != nullptr && queue->forced;
+  const bool to_profile = (properties & CL_QUEUE_PROFILING_ENABLE) != 0;
+  const auto passed = forced && enable == CL_FALSE
+                          ? properties & ~static_cast<cl_command_queue_properties>(CL_QUEUE_PROFILING_ENABLE)
+                          : properties;
+  const cl_int status = next.clSetCommandQueueProperty(handle, passed, enable, old);
+  if (status != CL_SUCCESS || queue == nullptr) return status;
+  if (forced && old != nullptr) *old &= ~static_cast<cl_command_queue_properties>(CL_QUEUE_PROFILING_ENABLE);
+  if (to_profile && enable != CL_FALSE) {
+    queue->profiling = true;
+    queue->forced = false;
+  } else if (to_profile && !forced) {
+    queue->profiling = false;
+  }
+  if ((properties & CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE) != 0) queue->ordered = enable == CL_FALSE;
+  return status;
 }
 
 cl_int CL_API_CALL GetCommandQueueInfo(cl_command_queue handle, cl_command_queue_info what, std::size_t room,
@@ -272,12 +286,29 @@ Queue* FindQueue(cl_command_queue handle) noexcept {
   return Learn(handle);
 }
 
+client::Lane* LaneOfContext(cl_context context) noexcept {
+  cl_device_id all[64];
+  std::size_t size = 0;
+  if (context == nullptr ||
+      next.clGetContextInfo(context, CL_CONTEXT_DEVICES, sizeof all, all, &size) != CL_SUCCESS) {
+    return nullptr;
+  }
+  for (std::size_t i = 0; i < size / sizeof all[0]; ++i) {
+    if (client::Lane* lane = client::LaneIfJoined(DeviceOf(all[i]))) return lane;
+  }
+  return nullptr;
+}
+
+std::span<const Extension> QueueExtensions() {
+  static constexpr Extension kCreate[] = {MakeExtension<CreateKhr>()};
+  return kCreate;
+}
+
 void InstallQueues(cl_icd_dispatch* table) {
   table->clCreateCommandQueue = CreateCommandQueue;
   table->clCreateCommandQueueWithProperties = CreateCommandQueueWithProperties;
   table->clGetCommandQueueInfo = GetCommandQueueInfo;
-  table->clGetExtensionFunctionAddress = GetExtensionFunctionAddress;
-  table->clGetExtensionFunctionAddressForPlatform = GetExtensionFunctionAddressForPlatform;
+  table->clSetCommandQueueProperty = SetCommandQueueProperty;
 }
 
 }  // namespace mortar::opencl

@@ -198,5 +198,32 @@ TEST_F(QueuesTest, InvalidQueueGetsTheDriversAnswer) {
             CL_INVALID_VALUE);
 }
 
+// OpenCL 1.0's way of changing a queue.
+TEST_F(QueuesTest, ProfilingSwitchedLaterIsSeenAsAsked) {
+  cl_command_queue queue = MakeQueue();
+  cl_command_queue_properties old = ~cl_command_queue_properties{0};
+  EXPECT_EQ(Layer().clSetCommandQueueProperty(queue, kProfiling, CL_FALSE, &old), CL_SUCCESS);
+  EXPECT_EQ(old, 0U);
+  EXPECT_EQ(queue->properties, kProfiling) << "still sampled";
+  EXPECT_EQ(ProfilingOf(queue), CL_PROFILING_INFO_NOT_AVAILABLE);
+  EXPECT_EQ(Layer().clSetCommandQueueProperty(queue, kProfiling | kOutOfOrder, CL_TRUE, &old), CL_SUCCESS);
+  EXPECT_EQ(old, 0U);
+  EXPECT_EQ(Seen(queue), kProfiling | kOutOfOrder);
+  EXPECT_EQ(ProfilingOf(queue), CL_SUCCESS);
+  EXPECT_FALSE(FindQueue(queue)->ordered);
+  EXPECT_EQ(Layer().clSetCommandQueueProperty(queue, kProfiling, CL_FALSE, &old), CL_SUCCESS);
+  EXPECT_EQ(old, kProfiling | kOutOfOrder);
+  EXPECT_EQ(Seen(queue), kOutOfOrder);
+}
+
+TEST_F(QueuesTest, PartsOfADeviceShareItsBoard) {
+  cl_int error = 1;
+  cl_command_queue whole = MakeQueue();
+  cl_command_queue part = Layer().clCreateCommandQueue(nullptr, mock.sub_device(), 0, &error);
+  cl_command_queue other = Layer().clCreateCommandQueue(nullptr, mock.second_device(), 0, &error);
+  EXPECT_EQ(FindQueue(part)->device, FindQueue(whole)->device);
+  EXPECT_NE(FindQueue(other)->device, FindQueue(whole)->device);
+}
+
 }  // namespace
 }  // namespace mortar::opencl

@@ -28,6 +28,8 @@ class LayerTest : public testing::Test {
       setenv("MORTAR_PROFILES", "", 1);
       setenv("MORTAR_NAME", "program", 1);
       setenv("MORTAR_PRIORITY", "5", 1);
+      // Kernels of programs that a test makes from source are cut; all others are not.
+      setenv("MORTAR_SLICE", "1000000", 1);
       return Install(MockDriver::Get().dispatch(), kTableSize);
     }();
     return *table;

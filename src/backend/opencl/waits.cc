@@ -4,6 +4,7 @@
 
 #include "backend/opencl/layer.h"
 #include "backend/opencl/samples.h"
+#include "backend/opencl/slices.h"
 
 namespace mortar::opencl {
 namespace {
@@ -74,6 +75,9 @@ cl_int CL_API_CALL GetEventProfilingInfo(cl_event event, cl_profiling_info what,
     const Queue* queue = FindQueue(handle);
     // What the driver says where the program did not ask for profiling.
     if (queue != nullptr && queue->forced) return CL_PROFILING_INFO_NOT_AVAILABLE;
+    const bool begins = what == CL_PROFILING_COMMAND_QUEUED || what == CL_PROFILING_COMMAND_SUBMIT ||
+                        what == CL_PROFILING_COMMAND_START;
+    if (begins) event = FirstPieceOf(event);
   }
   return next.clGetEventProfilingInfo(event, what, room, out, out_size);
 }

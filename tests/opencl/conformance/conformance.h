@@ -74,6 +74,12 @@ void SeveralQueues(const Host& host);
 void SeveralContexts(const Host& host);
 void Threads(const Host& host);
 void Extensions(const Host& host);
+void Images(const Host& host);
+void SharedMemory(const Host& host);
+void NativeKernels(const Host& host);
+void Partitions(const Host& host);
+void CommandBuffers(const Host& host);
+void Ranges(const Host& host);
 void ForkAndExec(const Host& host);
 // Forks before OpenCL was ever used; both sides then use it. REQUIRES: no other section has run.
 int ForkBeforeUse(const std::string& self);

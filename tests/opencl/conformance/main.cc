@@ -33,6 +33,12 @@ const struct {
     {"several_contexts", SeveralContexts},
     {"threads", Threads},
     {"extensions", Extensions},
+    {"images", Images},
+    {"shared_memory", SharedMemory},
+    {"native_kernels", NativeKernels},
+    {"partitions", Partitions},
+    {"command_buffers", CommandBuffers},
+    {"ranges", Ranges},
     {"fork_exec", ForkAndExec},
 };
 

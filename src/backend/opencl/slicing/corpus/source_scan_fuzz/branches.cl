@@ -1,0 +1,6 @@
+#if A
+void f() {
+#else
+void g() {
+#endif
+}

@@ -1,0 +1,2 @@
+#define P(a, b) a ## b
+__kernel void k() { P(get_, group_id)(0); }

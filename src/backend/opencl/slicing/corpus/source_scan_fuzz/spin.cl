@@ -1,0 +1,1 @@
+__kernel void k(volatile __global int* a) { while (atomic_add(a, 0) == 0) ; }
