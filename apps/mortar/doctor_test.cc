@@ -156,6 +156,8 @@ const Case kCudaCases[] = {
      "shim", Level::kWrong, "/usr/lib comes before", "export LD_LIBRARY_PATH=/opt/mortar/lib/mortar/cuda:"},
     {"ShimPath", [](System& s) { s.shim = "/opt/my mortar/libcuda.so.1"; }, "shim", Level::kWrong, "a space",
      "--prefix"},
+    {"Prohibited", [](System& s) { s.modes[kAddress] = "prohibited"; }, "mode", Level::kWrong, "prohibited",
+     "-c DEFAULT"},
     {"Exclusive", [](System& s) { s.modes[kAddress] = "exclusive"; }, "mode", Level::kWrong, "exclusive",
      "nvidia-smi -i 0000:3b:00.0 -c DEFAULT"},
     {"MpsPipeNowhere",
@@ -219,6 +221,12 @@ const Case kBoardCases[] = {
        s.boards[0].problem = "open board x: Permission denied";
      },
      "board", Level::kWrong, "denied", "chmod 660"},
+    {"BoardDamaged",
+     [](System& s) {
+       s.boards[0].code = base::Code::kCorrupt;
+       s.boards[0].problem = "open board x: its settings are out of range";
+     },
+     "board", Level::kWrong, "out of range", "rm /run/mortar/0000_3b_00.0"},
     {"Off", [](System& s) { s.boards[0].settings.off = true; }, "off", Level::kWrong, "is off",
      "mortar on --device 0000:3b"},
     {"Share", [](System& s) { s.boards[0].settings.policy = model::PolicyId::kShare; }, "policy",
@@ -307,6 +315,13 @@ TEST(DoctorTest, WithoutOpenClOnACudaMachineNothingIsWrong) {
   const auto findings = Examine(system);
   EXPECT_FALSE(IsWell(findings));
   EXPECT_NE(ToText(findings).find("pocl-opencl-icd"), std::string::npos);
+}
+
+TEST(DoctorTest, ExclusiveModeUnderMpsIsAsItShouldBe) {
+  System system = WellSystem();
+  system.modes[kAddress] = "exclusive";
+  system.mps.daemon = system.mps.pipe = true;
+  for (const Finding& finding : Examine(system)) EXPECT_NE(finding.check, "mode") << finding.what;
 }
 
 TEST(DoctorTest, TheEmulatedDeviceBelongsBelow) {

@@ -1,5 +1,5 @@
-// Transforms by clFFT, again and again: a program against a library that is not ours. Prints a line for each lap of
-// five transforms, with a checksum of the numbers' bits. Usage: clfft LAPS
+// Transforms by clFFT, again and again: a program against a library that is not ours. Prints a line for each
+// lap of five transforms, with a checksum of the numbers' bits. Usage: clfft LAPS
 #include <clFFT.h>
 
 #include <cstdint>
@@ -44,9 +44,10 @@ int main(int count, char** words) {
   Require(error, "clCreateCommandQueue");
 
   std::vector<float> numbers(2 * kLength * kBatch);
-  for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = static_cast<float>(i * 2654435761U % 1000) / 1000;
-  cl_mem buffer = clCreateBuffer(context, CL_MEM_READ_WRITE | CL_MEM_COPY_HOST_PTR, numbers.size() * sizeof(float),
-                                 numbers.data(), &error);
+  for (std::size_t i = 0; i < numbers.size(); ++i)
+    numbers[i] = static_cast<float>(i * 2654435761U % 1000) / 1000;
+  cl_mem buffer = clCreateBuffer(context, CL_MEM_READ_WRITE | CL_MEM_COPY_HOST_PTR,
+                                 numbers.size() * sizeof(float), numbers.data(), &error);
   Require(error, "clCreateBuffer");
 
   clfftSetupData setup;
@@ -64,11 +65,12 @@ int main(int count, char** words) {
     // There and back two and a half times: the numbers stay in range, and every lap's differ.
     for (int i = 0; i < 5; ++i) {
       const clfftDirection direction = (lap * 5 + i) % 2 == 0 ? CLFFT_FORWARD : CLFFT_BACKWARD;
-      Require(clfftEnqueueTransform(plan, direction, 1, &queue, 0, nullptr, nullptr, &buffer, nullptr, nullptr),
-              "clfftEnqueueTransform");
+      Require(
+          clfftEnqueueTransform(plan, direction, 1, &queue, 0, nullptr, nullptr, &buffer, nullptr, nullptr),
+          "clfftEnqueueTransform");
     }
-    Require(clEnqueueReadBuffer(queue, buffer, CL_TRUE, 0, numbers.size() * sizeof(float), numbers.data(), 0, nullptr,
-                                nullptr),
+    Require(clEnqueueReadBuffer(queue, buffer, CL_TRUE, 0, numbers.size() * sizeof(float), numbers.data(), 0,
+                                nullptr, nullptr),
             "clEnqueueReadBuffer");
     std::printf("lap %d %016llx\n", lap, static_cast<unsigned long long>(Checksum(numbers)));
     std::fflush(stdout);

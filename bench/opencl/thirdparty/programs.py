@@ -29,7 +29,7 @@ def kinds(work, scale):
              f"testsrc2=size=160x120:rate=25:duration={clips}", "-init_hw_device", "opencl=gpu:0.0", "-filter_hw_device",
              "gpu", "-vf", "format=yuv420p,hwupload,avgblur_opencl=sizeX=3,unsharp_opencl,hwdownload,format=yuv420p",
              "-f", "framemd5", "-"]
-    moves = max(3, round(6 * scale))
+    moves = max(4, round(12 * scale))
     game = "".join(f"genmove {'bw'[move % 2]}\n" for move in range(moves)) + "quit\n"
     return [
         Kind("clfft", [os.path.join(work, "clfft"), str(round(300 * scale))], r"lap \d+ "),
@@ -104,11 +104,15 @@ class Run:
             self.process.kill()
         self.process.wait()
 
-    def seconds(self):
+    def window(self):
         """Of its work: from the first lap to the last; from start to end where laps do not tell (few, or all at once)."""
         if len(self.laps) >= 4 and self.laps[-1] - self.laps[0] > 0.3:
-            return self.laps[-1] - self.laps[0]
-        return self.ended - self.began
+            return self.laps[0], self.laps[-1]
+        return self.began, self.ended
+
+    def seconds(self):
+        begin, end = self.window()
+        return end - begin
 
     def output(self):
         return sorted(self.lines) if self.kind.name == "hashcat" else self.lines

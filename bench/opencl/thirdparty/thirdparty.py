@@ -131,7 +131,7 @@ class Bench:
                 run.finish(PATIENCE_S)
             finally:
                 run.stop()
-            begin, end = (run.laps[0], run.laps[-1]) if len(run.laps) >= 4 else (run.began, run.ended)
+            begin, end = run.window()
             laps = sum(begin <= lap <= end for lap in filling.laps())
         finally:
             filling.end()

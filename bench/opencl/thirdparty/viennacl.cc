@@ -1,5 +1,6 @@
-// Linear algebra by ViennaCL, again and again: a program against a library that is not ours. Prints a line for each
-// lap (power iteration: a product of matrix and vector, a norm, a scaling) with the norm. Usage: viennacl LAPS
+// Linear algebra by ViennaCL, again and again: a program against a library that is not ours. Prints a line
+// for each lap (power iteration: a product of matrix and vector, a norm, a scaling) with the norm. Usage:
+// viennacl LAPS
 #define VIENNACL_WITH_OPENCL
 #include <cstdio>
 #include <cstdlib>
