@@ -54,14 +54,18 @@ void BoardHost::Sleep(std::uint32_t version, std::int64_t until_ns) {
   Pause();
 }
 
-policy::Ask Gate::Compose(const Shared& shared, std::int64_t length_ns, std::int64_t since,
+policy::Ask Gate::Compose(const Shared& shared, const Want& want, std::int64_t since,
                           std::int64_t now) const {
   const board::Slot& own = board_.slot(slot_);
   policy::Ask ask;
   ask.priority = static_cast<int>(std::min<std::uint32_t>(own.priority.load(kRelaxed), 9));
-  ask.length_ns = length_ns;
+  ask.length_ns = want.length_ns;
+  ask.copies = want.copies;
   ask.assumed_length_ns = policy::AssumedLength(now - since);
   ask.own_until_ns = shared.in_flight_until.load(kRelaxed);
+  // What follows a copy on its stream waits for it; other streams do not.
+  if (want.stream == shared.copy_stream.load(kRelaxed))
+    ask.own_until_ns = std::max(ask.own_until_ns, shared.copy_until.load(kRelaxed));
   ask.lead_ns = shared.lead.load(kRelaxed);
   ask.waiting_since_ns = since;
   ask.floor_share_ppm = std::min(own.min_share_ppm.load(kRelaxed), kWholePpm);
@@ -90,7 +94,13 @@ void Gate::Arrive(std::int64_t now, Shared* shared) {
 }
 
 // Every submit counts towards the client's floor.
-void Gate::Charge(const policy::Ask& ask, const Admission& admission, Shared* shared) {
+void Gate::Charge(const policy::Ask& ask, const Want& want, const Admission& admission, Shared* shared) {
+  if (admission.beside) {
+    const std::int64_t begun = std::max(admission.at_ns, shared->copy_until.load(kRelaxed));
+    shared->copy_until.store(begun + policy::Length(ask), kRelaxed);
+    shared->copy_stream.store(want.stream, kRelaxed);
+    return;
+  }
   shared->in_flight_until.store(std::max(admission.until_ns, admission.at_ns), kRelaxed);
   shared->seen.store(admission.at_ns, kRelaxed);
   // Two threads at once: the later store stands, and one submit is not counted. Without a floor nothing is
@@ -102,14 +112,14 @@ void Gate::Charge(const policy::Ask& ask, const Admission& admission, Shared* sh
   shared->floor_due.store(due, kRelaxed);
 }
 
-Admission Gate::Admit(Watch* watch, LaneWriter* lane, std::int64_t length_ns, Shared* shared) {
+Admission Gate::Admit(Watch* watch, LaneWriter* lane, const Want& want, Shared* shared) {
   Admission admission;
   const std::int64_t since = host_.NowNs();
   const std::uint64_t served = board_.slot(slot_).counters.served_ns.load(kRelaxed);
   std::int64_t now = since;
   Arrive(now, shared);
   for (;;) {
-    policy::Ask ask = Compose(*shared, length_ns, since, now);
+    policy::Ask ask = Compose(*shared, want, since, now);
     ask.served_ns = served;
     std::uint64_t fill_word = 0;
     Look(watch, now, &ask, &fill_word);
@@ -133,17 +143,18 @@ Admission Gate::Admit(Watch* watch, LaneWriter* lane, std::int64_t length_ns, Sh
     }
     if (verdict.action != policy::Action::kWait) {
       admission.at_ns = now;
+      admission.beside = verdict.reason == policy::Reason::kBeside;
       admission.until_ns = verdict.until_ns;
       admission.held_ns = now - since;
       for (int i = 0; admission.fill && i < view_.count; ++i) {
         const std::int64_t busy = policy::BusyUntil(view_.peers[static_cast<std::size_t>(i)], now);
         admission.behind_ns = std::max(admission.behind_ns, busy - now);
       }
-      Charge(ask, admission, shared);
+      Charge(ask, want, admission, shared);
       return admission;
     }
     if (admission.held_for == policy::Reason::kNobodyAbove) admission.held_for = verdict.reason;
-    lane->PublishPending(length_ns > 0 ? length_ns : ask.assumed_length_ns, verdict.wake_at_ns);
+    lane->PublishPending(policy::Length(ask), verdict.wake_at_ns);
     host_.Sleep(watch->version, verdict.wake_at_ns);
     now = host_.NowNs();
   }

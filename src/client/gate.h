@@ -24,6 +24,7 @@ struct Admission {
   std::int64_t behind_ns = 0;  // how long the device has others' work in front of it, as predicted
   bool fill = false;           // admitted while a higher client was active
   bool floor = false;          // … by its floor, and not because it fitted
+  bool beside = false;         // a copy that runs beside kernels
   std::uint32_t claims_lost = 0;
   policy::Reason held_for = policy::Reason::kNobodyAbove;  // of the first refusal
 };
@@ -49,22 +50,29 @@ class Gate {
     std::atomic<std::int64_t> floor_due{0};        // policy/floor.h
     std::atomic<std::int64_t> seen{0};             // newest admission
     std::atomic<std::int64_t> lead{0};             // predict::LanePredictor::lead_ns
+    std::atomic<std::int64_t> copy_until{0};       // end of the newest copy that went beside kernels
+    std::atomic<std::uint64_t> copy_stream{0};     // its stream
   };
 
-  // Waits until a submit of `length_ns` (0: unknown) may go, and claims the device for it where that is
+  struct Want {
+    std::int64_t length_ns = 0;  // predicted device time; 0: unknown
+    model::Copies copies = 0;    // one copy engine, of a device that runs it beside kernels
+    std::uint64_t stream = 0;
+  };
+  // Waits until a submit may go, and claims the device for it where that is
   // needed.
-  Admission Admit(Watch* watch, LaneWriter* lane, std::int64_t length_ns, Shared* shared);
+  Admission Admit(Watch* watch, LaneWriter* lane, const Want& want, Shared* shared);
   // A wait told that the client's work in flight ends at `until_ns`: if the standing claim is its own and
   // lies further ahead, it is drawn back to then. Without this, predictions that are too long add up from
   // claim to claim.
   void DrawBack(std::int64_t until_ns) { claims_.DrawBack(until_ns); }
 
  private:
-  policy::Ask Compose(const Shared& shared, std::int64_t length_ns, std::int64_t since_ns,
+  policy::Ask Compose(const Shared& shared, const Want& want, std::int64_t since_ns,
                       std::int64_t now_ns) const;
   void Look(Watch* watch, std::int64_t now_ns, policy::Ask* ask, std::uint64_t* fill_word);
   void Arrive(std::int64_t now_ns, Shared* shared);
-  void Charge(const policy::Ask& ask, const Admission& admission, Shared* shared);
+  void Charge(const policy::Ask& ask, const Want& want, const Admission& admission, Shared* shared);
 
   const board::Board& board_;
   Host& host_;

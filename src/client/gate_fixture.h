@@ -61,7 +61,7 @@ class GateTest : public testing::Test {
 
   Admission Admit(std::int64_t length_ns) {
     LaneWriter lane = own.writer();
-    return gate.Admit(&watch, &lane, length_ns, &shared);
+    return gate.Admit(&watch, &lane, {length_ns}, &shared);
   }
   // The holder is in the program: device free at `busy`, next submit foretold for `next`, slack until
   // `latest`.

@@ -114,7 +114,7 @@ class Client : public Gate::Host {
   // As the program: submit through the gate, then wait for the kernel.
   void RunKernel(std::int64_t length_ns, bool wait = true) {
     LaneWriter lane = peer_.writer();
-    const Admission admission = gate_->Admit(&watch_, &lane, length_ns, &shared_);
+    const Admission admission = gate_->Admit(&watch_, &lane, {length_ns}, &shared_);
     const std::uint64_t weight = peer_.slot().weight_permille.load();
     peer_.slot().counters.served_ns.fetch_add(static_cast<std::uint64_t>(length_ns) * 1000 / weight);
     const std::int64_t end = Execute(length_ns);

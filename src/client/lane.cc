@@ -88,6 +88,7 @@ Ticket Lane::Submit(const Launch& launch) {
   predict::Submission submission{.kernel = kernel,
                                  .stream = launch.stream,
                                  .ordered = launch.ordered,
+                                 .copies = launch.copies,
                                  .offline = watch_.settings.policy == model::PolicyId::kFikit};
   std::int64_t until = 0;
   bool filled = false;
@@ -133,7 +134,8 @@ Ticket Lane::Submit(const Launch& launch) {
   }
   if (last_activity_ + kRestedNs < session_.board().NowNs()) session_.CatchUpTurns();
   session_.PublishServed();
-  const Admission admission = gate_.Admit(&watch_, &writer_, length, &session_.shared());
+  const Admission admission = gate_.Admit(
+      &watch_, &writer_, {length, submission->copies, submission->stream}, &session_.shared());
   ticket->at_ns = admission.at_ns;
   ticket->fill = true;
   submission->not_before_ns = length > 0 ? admission.until_ns - length : ticket->at_ns;

@@ -25,6 +25,7 @@ struct Launch {
   predict::Kernel* kernel = nullptr;  // null: not known and not to be learned (the table is full)
   std::uint64_t stream = 0;
   bool ordered = true;
+  model::Copies copies = 0;  // the copy engines that it may use
   bool gated = true;  // false: a call that must not be held (from a driver's callback)
 };
 

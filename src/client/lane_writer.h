@@ -19,6 +19,7 @@ class BasicLaneWriter {
   void Publish(board::LaneState state, std::int64_t now_ns, const predict::Forecast& forecast) {
     flags_ = state | (forecast.withheld ? board::kLaneWithheld : 0U) |
              (forecast.spent ? board::kLaneSpent : 0U) |
+             (std::uint32_t{forecast.copies} << board::kLaneCopiesShift) |
              (std::uint32_t{forecast.ladder} << board::kLaneLadderShift);
     const Guard guard(&lane_->sequence, &sequence_);
     lane_->flags.store(flags_, kRelaxed);

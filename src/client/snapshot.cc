@@ -34,6 +34,7 @@ bool ReadLane(const board::Lane& line, std::int64_t now, policy::LaneNews* lane)
                                                : policy::Doing::kRunning;
   lane->withheld = (flags & board::kLaneWithheld) != 0;
   lane->spent = (flags & board::kLaneSpent) != 0;
+  lane->copies = static_cast<model::Copies>(flags >> board::kLaneCopiesShift & model::kAnyCopies);
   lane->ladder = static_cast<std::uint8_t>(flags >> board::kLaneLadderShift);
   if (lane->pending_length_ns >= board::kFarAheadNs) lane->pending_length_ns = 0;
   return policy::Counts(*lane, now);

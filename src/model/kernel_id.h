@@ -16,6 +16,14 @@ using KernelId = std::uint64_t;  // 0: none
 
 // Parts of a device that work side by side, each one operation at a time.
 enum class Engine : std::uint8_t { kCompute = 0, kCopyIn = 1, kCopyOut = 2 };
+inline constexpr int kEngines = 3;
+// The copy engines that an operation uses, as a bitmap; several: one of these, and which one is not known.
+using Copies = std::uint8_t;
+inline constexpr Copies kNoCopies = 0;
+inline constexpr Copies kAnyCopies = 0b110;
+constexpr Copies CopiesOf(Engine engine) {
+  return engine == Engine::kCompute ? kNoCopies : static_cast<Copies>(1U << static_cast<unsigned>(engine));
+}
 
 struct LaunchShape {
   std::array<std::uint64_t, 3> grid{1, 1, 1};   // OpenCL: global work size

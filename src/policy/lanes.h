@@ -16,7 +16,7 @@ struct LaneNews {
   bool withheld = false;
   bool spent = false;
   std::uint8_t ladder = 0;
-  std::uint8_t copies = 0;
+  model::Copies copies = 0;
   std::int64_t busy_until_ns = 0;
   std::int64_t next_submit_ns = 0;
   std::int64_t latest_free_ns = 0;

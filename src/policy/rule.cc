@@ -1,6 +1,7 @@
 #include "policy/rule.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace mortar::policy {
 namespace {
@@ -159,10 +160,10 @@ Chance FindChance(const View& view, const Ask& ask, bool slack, bool again) {
 }
 
 bool RunsBeside(const View& view, const Ask& ask) {
-  if (ask.engine == model::Engine::kCompute) return false;
+  if (!std::has_single_bit(ask.copies)) return false;
   for (int i = 0; i < view.count; ++i) {
     const Peer& peer = view.peers[static_cast<std::size_t>(i)];
-    if (IsAbove(peer, ask, view.now_ns) && (peer.copies >> static_cast<int>(ask.engine) & 1) != 0) return false;
+    if (IsAbove(peer, ask, view.now_ns) && (peer.copies & ask.copies) != 0) return false;
   }
   return true;
 }

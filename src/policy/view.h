@@ -38,7 +38,7 @@ struct Peer {
   std::int64_t latest_free_ns = 0;  // the device must be free again by then; 0: no slack known, only the gap
   std::int64_t foretold_gap_ns =
       0;  // whole gap expected, given how long it has lasted; 0: no such experience
-  std::uint8_t copies = 0;             // bitmap of the copy engines (model::Engine) that it used of late
+  model::Copies copies = 0;            // the copy engines that it used of late
   std::int64_t pending_length_ns = 0;  // kGated: length of what waits
   std::int64_t wake_at_ns = 0;         // kGated
   std::uint64_t served_ns = 0;         // device time had, weighted; equals take turns by it
@@ -65,7 +65,7 @@ struct View {
 // What the asking client wants to submit.
 struct Ask {
   int priority = model::kLowestPriority;
-  model::Engine engine = model::Engine::kCompute;  // a copy engine: the device runs it beside kernels
+  model::Copies copies = 0;            // one copy engine: the device runs it beside kernels
   std::int64_t length_ns = 0;          // predicted device time; 0: not known
   std::int64_t assumed_length_ns = 0;  // used in its place where length_ns is 0
   std::int64_t own_until_ns = 0;       // when the asker's own submits in flight end, as predicted

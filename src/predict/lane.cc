@@ -35,11 +35,11 @@ constexpr std::uint64_t kBoundaryEvery = 256;    // submits without a wait after
 LanePredictor::LanePredictor(KernelTable& kernels, std::uint64_t seed)
     : kernels_(kernels), random_(seed), log_(new Entry[kLog]()), waits_(new Wait[kLog]()) {}
 
-std::uint8_t LanePredictor::Copies(std::int64_t now) const {
+model::Copies LanePredictor::CopiesOfLate(std::int64_t now) const {
   const std::int64_t since = now - std::max(kCopiesRememberedNs, 2 * period_ns_);
-  std::uint8_t copies = 0;
+  model::Copies copies = 0;
   for (std::size_t i = 1; i < copied_.size(); ++i) {
-    if (copied_[i] != 0 && copied_[i] >= since) copies |= static_cast<std::uint8_t>(1U << i);
+    if (copied_[i] != 0 && copied_[i] >= since) copies |= static_cast<model::Copies>(1U << i);
   }
   return copies;
 }
@@ -55,7 +55,9 @@ Forecast LanePredictor::OnSubmit(const Submission& s) {
   const bool changed = s.stream != stream_ && stream_ != 0;
   e.place = book_.Advance(SymbolOf(s.kernel, changed, waited));
   stream_ = s.stream;
-  if (s.engine != model::Engine::kCompute) copied_[static_cast<std::size_t>(s.engine)] = now;
+  for (std::size_t i = 1; s.copies != 0 && i < copied_.size(); ++i) {
+    if ((s.copies >> i & 1U) != 0) copied_[i] = now;
+  }
   ordered_ = s.ordered;
   std::int64_t known = s.kernel != nullptr ? s.kernel->duration_ns.load(std::memory_order_relaxed) : 0;
   wants_duration_ = false;
@@ -186,7 +188,7 @@ Forecast LanePredictor::AfterSubmit(const Entry& e, const Submission& s) {
   const std::int64_t own_lead = e.place.position != nullptr ? e.place.position->lead_ns : 0;
   arrived_ = std::max(arrived_, s.now_ns + (own_lead != 0 ? own_lead + own_lead / 4 + 1000 : arrival_ns_));
   forecast.arrived_ns = arrived_;
-  forecast.copies = Copies(s.now_ns);
+  forecast.copies = CopiesOfLate(s.now_ns);
   if (s.offline) {
     // FIKIT: the mean gap that followed this kernel when it was recorded, on the device, after its mean
     // duration.
@@ -267,7 +269,7 @@ void LanePredictor::SplitHarm(std::int64_t late, std::int64_t explained, const E
 Forecast LanePredictor::AfterWait(std::int64_t now) {
   Forecast forecast;
   forecast.arrived_ns = arrived_;
-  forecast.copies = Copies(now);
+  forecast.copies = CopiesOfLate(now);
   forecast.busy_until_ns = std::max(disturbed_, now);
   forecast.withheld = requests_.withheld();
   forecast.spent = spent_;

@@ -36,7 +36,7 @@ struct Forecast {
   std::int64_t latest_free_ns = 0;  // 0: no slack known, only the gap
   std::int64_t arrived_ns = 0;      // by then the newest submit is in the device's queue
   std::uint8_t ladder = 0;
-  std::uint8_t copies = 0;  // bitmap of the copy engines used of late
+  model::Copies copies = 0;  // the copy engines used of late
   bool withheld = false;
   bool spent = false;  // harm has used up what the client allows
 };
@@ -49,7 +49,7 @@ struct Submission {
   std::int64_t not_before_ns = 0;  // admitted to start then, behind others by right: no harm
   std::uint64_t stream = 0;        // queue or stream
   bool ordered = true;             // false: an out-of-order queue
-  model::Engine engine = model::Engine::kCompute;
+  model::Copies copies = 0;  // the copy engines that it may use
   bool offline = false;            // forecast from FIKIT's offline means
 };
 
@@ -169,7 +169,7 @@ class LanePredictor {
            (std::uint64_t{1} << 63);
   }
   bool SlackUsable(const Step& step) const { return slack_allowed_ && ordered_ && step.slack_ready(); }
-  std::uint8_t Copies(std::int64_t now_ns) const;
+  model::Copies CopiesOfLate(std::int64_t now_ns) const;
   std::int64_t Margin(std::int64_t gap_ns) const;
 
   KernelTable& kernels_;
@@ -206,7 +206,7 @@ class LanePredictor {
   std::int64_t wait_base_ = 0;
   std::uint32_t wait_depth_ = 0;
   std::uint64_t stream_ = 0;
-  std::array<std::int64_t, 3> copied_{};  // by engine: the newest copy
+  std::array<std::int64_t, model::kEngines> copied_{};  // by engine: the newest copy
   std::int64_t period_began_ = 0;
   std::int64_t period_ns_ = 0;
   Recent periods_;

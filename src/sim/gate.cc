@@ -163,7 +163,7 @@ void World::LookLive(ThreadData& t, const Step& step, Ns now) {
   policy::Ask ask;
   ask.priority = c.spec->priority;
   const Op& op = c.lap->ops[step.first_op];
-  ask.engine = step.op_count == 1 ? op.engine : Engine::kCompute;
+  if (step.op_count == 1) ask.copies = model::CopiesOf(op.engine);
   ask.length_ns = Length(t, step);
   ask.assumed_length_ns = policy::AssumedLength(now - t.held_since);
   ask.own_until_ns = c.in_flight_until;
@@ -217,7 +217,7 @@ void World::Pass(ThreadData& t, const Step& step, Ns now, Ns until, bool through
   predict::Submission submission{.kernel = kernel,
                                  .now_ns = now,
                                  .stream = std::uint64_t{first.stream} + 1,
-                                 .engine = step.op_count == 1 ? first.engine : Engine::kCompute,
+                                 .copies = step.op_count == 1 ? model::CopiesOf(first.engine) : model::kNoCopies,
                                  .offline = spec_.policy == Policy::kFikit};
   if (through_gate && live_) {
     const Ns length = Length(t, step);

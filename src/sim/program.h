@@ -21,7 +21,7 @@ inline constexpr Ns kLongPauseNs = 20'000;
 
 // Parts of a device that work side by side; each runs one operation at a time, but see Op::overlaps.
 using model::Engine;
-inline constexpr int kEngines = 3;
+using model::kEngines;
 
 // The first `ordinal` + 1 operations of a stream in this lap.
 struct Until {

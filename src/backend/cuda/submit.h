@@ -43,6 +43,7 @@ struct Submission {
   bool occupies = true;               // false: takes no device time, is never held
   bool may_sample = true;
   bool waits = false;  // the call itself waits for the device
+  model::Copies copies = 0;
 };
 
 // What the calling thread submitted last, so that polling is told from an occasional look.
@@ -88,6 +89,7 @@ inline CUresult Submit(const Caller& caller, const Submission& submission, Call&
   const client::Ticket ticket = lane->BeforeSubmit({.kernel = submission.kernel,
                                                     .stream = number,
                                                     .ordered = true,
+                                                    .copies = submission.copies,
                                                     .gated = submission.occupies && !client::InCallback()});
   thread_activity.last_submit = ticket.sequence;
   if (submission.waits) lane->EnterWait();

@@ -55,7 +55,16 @@ struct Row {
   bool occupies;
   bool per_thread;
   Waits waits;
+  model::Copies copies;
 };
+
+// CUDA devices have engines for copies to and from the host; where a copy goes is not always told.
+constexpr model::Copies CopiesOf(std::string_view kind) {
+  if (kind == "copy to device") return model::CopiesOf(model::Engine::kCopyIn);
+  if (kind == "copy to host") return model::CopiesOf(model::Engine::kCopyOut);
+  const bool anywhere = kind == "copy" || kind == "batch of copies" || kind == "prefetch";
+  return anywhere ? model::kAnyCopies : model::kNoCopies;
+}
 
 // `bytes` and `host` look into what the program passed: only for calls that Mortar handles.
 template <typename Bytes, typename Host, typename Call>
@@ -67,7 +76,9 @@ CUresult Transfer(const Row& row, CUstream stream, Bytes&& bytes, Host&& host, C
   if (!row.occupies) LearnAsEmpty(caller.lane, kernel);
   const bool waits = row.waits == kAlways || (row.waits == kIfPageable && IsPageable(host()));
   return Submit(
-      caller, {.kernel = kernel, .occupies = row.occupies, .may_sample = row.occupies, .waits = waits}, call);
+      caller,
+      {.kernel = kernel, .occupies = row.occupies, .may_sample = row.occupies, .waits = waits, .copies = row.copies},
+      call);
 }
 
 // The driver's function; for memory, with what it counts for.
@@ -131,7 +142,7 @@ constexpr bool kOrder = false;
 #define MORTAR_CUDA_TRANSFER(symbol, class, kind, per_thread, stream, bytes, waits, host, parameters, \
                              arguments)                                                               \
   MORTAR_CUDA_HANDLER(symbol) parameters noexcept {                                                   \
-    static constexpr Row kRow{kind, HashLiteral(kind), k##class, (per_thread) != 0, waits};           \
+    static constexpr Row kRow{kind, HashLiteral(kind), k##class, (per_thread) != 0, waits, CopiesOf(kind)};           \
     return Transfer(                                                                                  \
         kRow, stream, [&]() -> std::size_t { return bytes; }, [&]() -> const void* { return host; },  \
         [&] { return Driver<Symbol::symbol, (per_thread) != 0>::Call arguments; });                   \

@@ -26,6 +26,7 @@ cl_int Submit(cl_command_queue handle, Queue& queue, client::Lane* lane, predict
   const client::Ticket ticket = lane->BeforeSubmit({.kernel = kernel,
                                                     .stream = queue.stream,
                                                     .ordered = queue.ordered,
+                                                    .copies = model::kAnyCopies,  // not known here
                                                     .gated = held && !client::InCallback()});
   cl_event own = nullptr;
   const bool sample = ticket.sample && (queue.profiling || queue.forced);
