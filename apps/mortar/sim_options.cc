@@ -96,6 +96,7 @@ base::Result<std::vector<DeviceChoice>> ReadSimOptions(const SimText& text) {
   options.gate_ns = static_cast<sim::Ns>(text.gate_ns);
   options.blocking = text.blocking;
   options.jitter = !text.no_jitter;
+  options.cold = text.cold;
   options.yardsticks = !text.no_yardsticks;
   options.seed = text.seed;
   options.threshold = text.threshold;
@@ -139,6 +140,8 @@ void AddSimOptions(CLI::App& command, SimText* text) {
       ->type_name("N");
   command.add_option("--seed", text->seed, "Of jitter and arrivals")->type_name("N");
   command.add_flag("--without-yardsticks", text->no_yardsticks, "Do not run what fillers are compared with");
+  command.add_flag("--cold", text->cold,
+                   "Fillers do not know their kernels from a run before, as profiles kept let them");
   command.add_flag("--no-jitter", text->no_jitter, "Think times as recorded");
 }
 

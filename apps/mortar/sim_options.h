@@ -28,6 +28,7 @@ struct SimText {
   std::uint64_t seed = 1;
   bool blocking = false;
   bool no_jitter = false;
+  bool cold = false;
   bool no_yardsticks = false;
 };
 

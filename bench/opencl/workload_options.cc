@@ -101,9 +101,9 @@ base::Result<Options> ParseOptions(int count, char** words) {
   auto options = bench::ParseWords<Options>(count, words, ReadOption);
   if (!options) return options;
   if (options->kernels < 1 || options->depth < 1)
-    return Error{Code::kInvalid, "--kernels and --depth begin at 1"};
+    return base::Error{base::Code::kInvalid, "--kernels and --depth begin at 1"};
   if (options->filler_items < 64 || options->filler_items % 64 != 0)
-    return Error{Code::kInvalid, "--filler-items takes multiples of 64"};
+    return base::Error{base::Code::kInvalid, "--filler-items takes multiples of 64"};
   return options;
 }
 

@@ -61,6 +61,12 @@ const Case kCases[] = {
        v.peers[0].latest_free_ns = kNow + 400 * kUs;
      },
      {G, W, F, W, F}},
+    {"a copy beside kernels, longer than the gap",
+     [](View& v, Ask& ask) {
+       v.peers[0].next_submit_ns = kNow + 10 * kUs;
+       ask.copies = model::CopiesOf(model::Engine::kCopyIn);
+     },
+     {G, W, F, W, G}},
     {"holder on the device, gap behind it fits",
      [](View& v, Ask&) {
        v.peers[0].busy_until_ns = kNow + 100 * kUs;

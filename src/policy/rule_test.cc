@@ -205,5 +205,70 @@ TEST(RuleTest, NobodyWaitsForAnEqualsTurnForEver) {
   EXPECT_FALSE(EqualsTurn(view, ask, 2'000 * kUs, &wake_at));
 }
 
+TEST(RuleTest, AFillStartsALeadAfterItsSubmit) {
+  View view = HolderInGap(150);
+  Ask ask = Filler(144);
+  ask.lead_ns = 6 * kUs;
+  EXPECT_TRUE(FindChance(view, ask, true, true).fits);
+  ask.lead_ns = 7 * kUs;
+  EXPECT_FALSE(FindChance(view, ask, true, true).fits);
+  // Behind work of its own nothing of the lead is left.
+  ask.own_until_ns = kNow + 6 * kUs;
+  ask.lead_ns = 6 * kUs;
+  EXPECT_EQ(EarliestStart(view, ask), kNow + 6 * kUs);
+}
+
+TEST(RuleTest, AFillDoesNotOvertakeASubmitOnItsWay) {
+  View view = HolderInGap(500);
+  view.peers[0].busy_until_ns = kNow + 40 * kUs;
+  view.peers[0].arrived_ns = kNow + 10 * kUs;
+  Ask ask = Filler(144);
+  ask.lead_ns = 6 * kUs;
+  const Chance chance = FindChance(view, ask, true, true);
+  EXPECT_FALSE(chance.fits);
+  EXPECT_EQ(chance.wake_at_ns, kNow + 4 * kUs);
+  ask.lead_ns = 10 * kUs;
+  EXPECT_TRUE(FindChance(view, ask, true, true).fits);
+}
+
+// What was put behind a kernel that outlasts its prediction has not run yet, whatever its own prediction says.
+TEST(RuleTest, NothingPilesUpBehindAKernelThatOutlastsItsPrediction) {
+  View view = HolderInGap(5'000);
+  view.peers[0].doing = Doing::kWaiting;
+  view.peers[0].busy_until_ns = kNow - 300 * kUs;
+  Ask ask = Filler(50);
+  ask.own_until_ns = kNow - 200 * kUs;
+  EXPECT_TRUE(WithinBound(view, ask)) << "100 us of the bound of 200 are behind it";
+  ask.own_until_ns = kNow - 100 * kUs;
+  EXPECT_FALSE(WithinBound(view, ask));
+  view.peers[0].doing = Doing::kRunning;
+  EXPECT_TRUE(WithinBound(view, ask));
+}
+
+TEST(RuleTest, ALongKernelWaitsForTwiceTheSilence) {
+  View view = HolderInGap(0);
+  view.peers[0].idle_after_ns = 20'000 * kUs;
+  view.now_ns = view.peers[0].last_activity_ns + 30'000 * kUs;
+  EXPECT_FALSE(AnyAbove(view, Filler(200)));
+  EXPECT_TRUE(AnyAbove(view, Filler(201)));
+  view.now_ns += 10'000 * kUs;
+  EXPECT_FALSE(AnyAbove(view, Filler(201)));
+}
+
+TEST(RuleTest, ACopyRunsBesideKernelsUnlessThoseAboveCopyTheSameWay) {
+  View view = HolderInGap(10);
+  Ask ask = Filler(3'000);
+  EXPECT_FALSE(RunsBeside(view, ask)) << "a kernel";
+  ask.copies = model::CopiesOf(model::Engine::kCopyIn);
+  EXPECT_TRUE(RunsBeside(view, ask));
+  view.peers[0].copies = model::CopiesOf(model::Engine::kCopyOut);
+  EXPECT_TRUE(RunsBeside(view, ask));
+  view.peers[0].copies = model::CopiesOf(model::Engine::kCopyIn);
+  EXPECT_FALSE(RunsBeside(view, ask));
+  view.peers[0].copies = 0;
+  ask.copies = model::kAnyCopies;
+  EXPECT_FALSE(RunsBeside(view, ask)) << "which engine it takes is not known";
+}
+
 }  // namespace
 }  // namespace mortar::policy

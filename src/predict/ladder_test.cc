@@ -17,6 +17,10 @@ TEST(GapLaddersTest, IdleAfterIsTheP99OfGapsWithin5To50Ms) {
   GapLadders brief;
   for (int i = 0; i < 512; ++i) brief.Add(0, kMs / 10);
   EXPECT_EQ(brief.idle_after_ns(), 5 * kMs);
+  // One gap in 240 is a pause between requests: the p99 of all sees nothing of it.
+  GapLadders between;
+  for (int i = 0; i < 8192; ++i) between.Add(0, i % 240 == 0 ? 12 * kMs : kMs / 10);
+  EXPECT_NEAR(static_cast<double>(between.idle_after_ns()), 12e6, 1.2e6);
   GapLadders slow;
   for (int i = 0; i < 512; ++i) slow.Add(0, 400 * kMs);
   EXPECT_EQ(slow.idle_after_ns(), 50 * kMs);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstdlib>
 
 #include "base/hash.h"
 
@@ -15,18 +14,10 @@ constexpr std::uint64_t kLongSegment = 512;      // submits
 constexpr std::int64_t kMarginNs = 50'000;       // chosen: at full caution, beside a quarter of the gap
 constexpr std::uint64_t kHorizon = 1024;         // chosen: submits looked ahead where no wait comes
 constexpr std::uint64_t kChunk = 64;             // of them learned at a time, so that no submit takes long
-constexpr std::uint32_t kChainLeast = 16;        // chosen: shorter chains say little about pauses
 constexpr std::uint32_t kLongestChain = 0x7fff;
-constexpr std::int64_t kLongestPauseNs = 5'000;  // chosen
-constexpr std::int64_t kLongestLeadNs = 50'000;  // chosen: what takes longer is not the launch
-constexpr std::int64_t kLongestOwnLeadNs = 1'000'000;  // chosen: of one place in the period
-constexpr double kArrivalQuantile = 1;
-constexpr double kLeadQuantile = 0.25;           // chosen: what delays a start once in a while is no lead
-constexpr std::uint8_t kDurationsWanted = 3;     // chosen: samples of a position's own duration
 constexpr std::uint8_t kMostAsked = 6;           // chosen: not every sample asked for comes
-constexpr std::int64_t kDurationShare = 4;       // chosen: a further sample counts a quarter
-constexpr std::int64_t kDurationSpread = 16;     // chosen: a fill is charged a sixteenth more
 constexpr std::int64_t kCopiesRememberedNs = 2'000'000'000;  // chosen
+constexpr std::int64_t kArrivalSpareNs = 1'000;  // chosen: beside a quarter of the lead
 constexpr std::uint64_t kWayBackEvery = 16;      // chosen: a way back takes no wait to be seen
 constexpr std::uint64_t kBoundaryEvery = 256;    // submits without a wait after which a period is looked for
 
@@ -78,7 +69,7 @@ Forecast LanePredictor::OnSubmit(const Submission& s) {
   chain_ = undisturbed_ > earliest ? chain_ + 1 : 0;
   e.chain = std::min<std::uint32_t>(chain_, kLongestChain) & kLongestChain;
   e.idle = std::max({disturbed_, s.not_before_ns, s.fill_until_ns}) <= now + lead;
-  if (e.idle != 0 && e.place.position != nullptr && e.place.position->lead_ns == 0 &&
+  if (e.idle != 0 && e.place.position != nullptr && e.place.position->lead == 0 &&
       e.place.position->asked < kMostAsked && !wants_duration_) {
     wants_duration_ = true;
     ++e.place.position->asked;
@@ -118,57 +109,6 @@ Forecast LanePredictor::OnSubmit(const Submission& s) {
   return AfterSubmit(e, s);
 }
 
-void LanePredictor::OnSampled(const Kernel& kernel, std::int64_t submitted, std::int64_t device_ns,
-                              std::int64_t began) {
-  if (sequence_ == 0) return;
-  // The log ascends by the instant of submit.
-  std::uint64_t low = sequence_ >= kLog ? sequence_ - kLog + 1 : 1;
-  std::uint64_t high = sequence_;
-  while (low < high) {
-    const std::uint64_t middle = (low + high) / 2;
-    if (entry(middle).submitted < submitted) {
-      low = middle + 1;
-    } else {
-      high = middle;
-    }
-  }
-  const Entry& e = entry(low);
-  if (e.submitted != submitted || e.kernel != &kernel) return;
-  if (began > submitted && e.idle != 0) LearnLead(began - submitted, e.place.position);
-  if (low < placed_from_) return;
-  Step* step = e.place.position;
-  if (step == nullptr) return;
-  const std::int64_t usual = kernel.duration_ns.load(std::memory_order_relaxed);
-  const std::int64_t old = step->durations == 0 ? device_ns : std::int64_t{step->duration_ns};
-  std::int64_t learned = old + (device_ns - old) / kDurationShare;
-  // One odd sample makes no duration of its own: of the first few that differ, the more usual one counts.
-  if (step->durations < kDurationsWanted && std::abs(device_ns - old) > old / 2)
-    learned = std::abs(device_ns - usual) < std::abs(old - usual) ? device_ns : old;
-  step->duration_ns = static_cast<std::uint32_t>(std::clamp<std::int64_t>(learned, 1, UINT32_MAX));
-  if (step->durations < UINT8_MAX) ++step->durations;
-}
-
-void LanePredictor::LearnLead(std::int64_t lead, Step* step) {
-  if (lead > kLongestOwnLeadNs) return;
-  if (step != nullptr) {
-    const std::int64_t old = step->lead_ns;
-    step->lead_ns = static_cast<std::uint32_t>(lead > old ? lead : old + (lead - old) / 4);
-  }
-  if (lead > kLongestLeadNs) return;
-  leads_.Add(lead);
-  if (leads_.count() < Step::kReady) return;
-  lead_ns_ = leads_.Quantile(kLeadQuantile);
-  arrival_ns_ = leads_.Quantile(kArrivalQuantile);
-}
-
-std::int64_t LanePredictor::LengthOf(const Kernel& kernel) const {
-  const std::int64_t length = kernel.length_ns.load(std::memory_order_relaxed);
-  const Step* next = book_.Next();
-  if (length == 0 || next == nullptr || next->key >> 2 != SymbolOf(&kernel, false, false) >> 2) return length;
-  if (!OwnDuration(kernel, *next, kernel.duration_ns.load(std::memory_order_relaxed))) return length;
-  return next->duration_ns + next->duration_ns / kDurationSpread;
-}
-
 void LanePredictor::OnPeriodStart(std::int64_t now) {
   const std::int64_t lasted = now - std::exchange(period_began_, now);
   // Often at first, then one in 64: a period of one submit begins at every submit.
@@ -185,8 +125,9 @@ Forecast LanePredictor::AfterSubmit(const Entry& e, const Submission& s) {
   forecast.busy_until_ns = disturbed_;
   forecast.withheld = requests_.withheld();
   forecast.spent = spent_;
-  const std::int64_t own_lead = e.place.position != nullptr ? e.place.position->lead_ns : 0;
-  arrived_ = std::max(arrived_, s.now_ns + (own_lead != 0 ? own_lead + own_lead / 4 + 1000 : arrival_ns_));
+  const bool seen = e.place.position != nullptr && e.place.position->lead != 0;
+  const std::int64_t lead = LeadOf(e.place.position);
+  arrived_ = std::max(arrived_, s.now_ns + (seen ? lead + lead / 4 + kArrivalSpareNs : arrival_ns_));
   forecast.arrived_ns = arrived_;
   forecast.copies = CopiesOfLate(s.now_ns);
   if (s.offline) {
@@ -384,18 +325,6 @@ void LanePredictor::LearnUnwaited() {
     if (unknown_in_flight_ || (seasoned && ((segment_ ^ phase) & 3) != 0)) continue;
     LearnSlack(e, std::max<std::int64_t>(0, wait_end - Undisturbed(e) - after));
   }
-}
-
-// The wait returned when the device was done with a long chain of kernels, and nothing came in between: what
-// the model missed is the pauses between them.
-void LanePredictor::LearnPause(const Entry& last, std::int64_t now) {
-  const std::int64_t end = Disturbed(last);
-  if (last.chain < kChainLeast || now <= wait_enter_ || last.fills != 0) return;
-  if (unknown_in_flight_ || (end <= wait_enter_ && now - wait_enter_ < kLongestPauseNs)) return;
-  const std::int64_t missed = (now - end) * 256 / last.chain;
-  const std::int64_t learned = std::int64_t{pause_256_} + missed / 4;
-  pause_256_ = static_cast<std::uint32_t>(std::clamp<std::int64_t>(learned, 0, kLongestPauseNs * 256));
-  pause_ns_ = pause_256_ / 256;
 }
 
 int LanePredictor::TakeChangedLadder() {

@@ -114,6 +114,7 @@ class LanePredictor {
   void set_recording(bool on) { recording_ = on; }
 
  private:
+  static constexpr std::uint8_t kDurationsWanted = 3;  // chosen: samples of a position's own duration
   struct alignas(64) Entry {  // one cache line
     std::int64_t submitted = 0;
     std::int64_t undisturbed = 0;  // H after it
@@ -150,7 +151,7 @@ class LanePredictor {
   void LearnPause(const Entry& last, std::int64_t now_ns);
   void LearnLead(std::int64_t lead_ns, Step* step);
   std::int64_t LeadOf(const Step* step) const {
-    return step != nullptr && step->lead_ns != 0 ? std::int64_t{step->lead_ns} : lead_ns_;
+    return step != nullptr && step->lead != 0 ? std::int64_t{step->lead} - 1 : lead_ns_;
   }
   // How long nothing was heard between two submits: what a reader of the board sees.
   std::int64_t Silence(const Entry& e, const Entry& next) const;

@@ -239,7 +239,7 @@ TEST_F(LaneTest, PositionsTellBimodalDurationsApart) {
       lane_.OnWaitEnter(now_);
       now_ += device;
       lane_.OnWaitReturn(now_, lane_.last_sequence());
-      if (wanted) lane_.OnSampled(device == 20 * kUs ? *first : *k, at, device, 0);
+      if (wanted) lane_.OnSampled(device == 20 * kUs ? *first : *k, at, device, at);
       if (request == 59) {
         EXPECT_EQ(f.busy_until_ns, at + device);
       }
@@ -272,7 +272,7 @@ TEST_F(LaneTest, OnePlaceMayLastLongerThanAllOthersOfItsKernel) {
       lane_.OnWaitEnter(now_);
       now_ += device;
       lane_.OnWaitReturn(now_, lane_.last_sequence());
-      if (wanted) lane_.OnSampled(*kernel, at, device, 0);
+      if (wanted) lane_.OnSampled(*kernel, at, device, at);
       now_ += 300 * kUs;
     }
   }
@@ -285,7 +285,7 @@ TEST_F(LaneTest, OneOddSampleMakesNoDurationOfItsOwn) {
   for (int i = 0; i < 40; ++i) {
     const std::int64_t at = now_;
     Submit(k);
-    if (lane_.WantsDuration()) lane_.OnSampled(*k, at, ++samples == 1 ? 400 * kUs : 40 * kUs, 0);
+    if (lane_.WantsDuration()) lane_.OnSampled(*k, at, ++samples == 1 ? 400 * kUs : 40 * kUs, at);
     Wait();
     now_ += 500 * kUs;
   }

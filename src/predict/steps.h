@@ -24,7 +24,7 @@ struct alignas(64) Step {
   std::uint32_t learned = 0;           // gaps seen
   std::uint32_t slack_learned = 0;
   std::uint32_t duration_ns = 0;  // device time here; 0: never sampled
-  std::uint32_t lead_ns = 0;      // from the submit to its start on an idle device; 0: never seen
+  std::uint32_t lead = 0;         // 1 + ns from the submit to its start on an idle device; 0: never seen
   bool waits = false;             // a wait follows
   std::uint8_t ladder = 0;
   std::uint8_t durations = 0;  // samples behind duration_ns, up to 255

@@ -1,0 +1,75 @@
+// From a submit to its start: learned where the device was idle, counted from by the models, published so that nobody
+// overtakes.
+#include <gtest/gtest.h>
+
+#include "predict/lane.h"
+
+namespace mortar::predict {
+namespace {
+
+constexpr std::int64_t kUs = 1000;
+
+// A program that waits for each of its kernels of 40 us; a launch takes `lead` to reach the device.
+class LeadTest : public testing::Test {
+ protected:
+  Forecast Round(std::int64_t lead_ns, std::int64_t gap_ns = 500 * kUs, model::Copies copies = model::kNoCopies) {
+    const std::int64_t at = now_;
+    const Forecast f = lane_.OnSubmit({.kernel = kernel_, .now_ns = now_, .stream = 1, .copies = copies});
+    if (lane_.WantsDuration()) lane_.OnSampled(*kernel_, at, 40 * kUs, at + lead_ns);
+    lane_.OnWaitEnter(now_);
+    now_ += lead_ns + 40 * kUs;
+    waited_ = lane_.OnWaitReturn(now_, lane_.last_sequence());
+    now_ += gap_ns;
+    return f;
+  }
+  Kernel* MakeKernel() {
+    Kernel* kernel = kernels_.FindOrAdd(7, "k");
+    for (int i = 0; i < 3; ++i) kernels_.AddSample(*kernel, 40 * kUs, false);
+    return kernel;
+  }
+
+  KernelTable kernels_;
+  LanePredictor lane_{kernels_, 1};
+  Kernel* kernel_ = MakeKernel();
+  std::int64_t now_ = 1'000'000'000;
+  Forecast waited_;
+};
+
+TEST_F(LeadTest, TheModelsCountFromTheStartOnTheDevice) {
+  for (int i = 0; i < 40; ++i) Round(8 * kUs);
+  const std::int64_t at = now_;
+  const Forecast f = Round(8 * kUs);
+  EXPECT_EQ(f.busy_until_ns, at + 48 * kUs);
+  // The next submit comes 500 us after the wait, and needs the device 8 us later.
+  EXPECT_EQ(waited_.next_submit_ns, at + 48 * kUs + 508 * kUs);
+  EXPECT_EQ(f.arrived_ns, at + 8 * kUs + 2 * kUs + kUs) << "a quarter and a microsecond of allowance";
+}
+
+TEST_F(LeadTest, WhatTakesTooLongIsNoLead) {
+  for (int i = 0; i < 40; ++i) Round(3'000 * kUs);
+  EXPECT_EQ(lane_.lead_ns(), 0);
+}
+
+TEST_F(LeadTest, ASubmitBehindOthersWorkTeachesNoLead) {
+  for (int i = 0; i < 40; ++i) {
+    const std::int64_t at = now_;
+    lane_.OnSubmit({.kernel = kernel_, .now_ns = now_, .not_before_ns = now_ + 30 * kUs, .stream = 1});
+    lane_.OnSampled(*kernel_, at, 40 * kUs, at + 30 * kUs);
+    lane_.OnWaitEnter(now_);
+    now_ += 70 * kUs;
+    lane_.OnWaitReturn(now_, lane_.last_sequence());
+    now_ += 500 * kUs;
+  }
+  EXPECT_EQ(lane_.lead_ns(), 0);
+}
+
+TEST_F(LeadTest, CopiesAreRememberedForAWhile) {
+  EXPECT_EQ(Round(kUs).copies, model::kNoCopies);
+  EXPECT_EQ(Round(kUs, 500 * kUs, model::CopiesOf(model::Engine::kCopyIn)).copies, 0b010);
+  EXPECT_EQ(Round(kUs).copies, 0b010);
+  EXPECT_EQ(Round(kUs, 3'000'000 * kUs, model::kAnyCopies).copies, 0b110);
+  EXPECT_EQ(Round(kUs).copies, model::kNoCopies);
+}
+
+}  // namespace
+}  // namespace mortar::predict

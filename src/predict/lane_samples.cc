@@ -1,0 +1,84 @@
+// What samples of device time and waits teach a lane: durations of places, leads, pauses.
+#include <algorithm>
+#include <cstdlib>
+
+#include "predict/lane.h"
+
+namespace mortar::predict {
+namespace {
+
+constexpr std::uint32_t kChainLeast = 16;        // chosen: shorter chains say little about pauses
+constexpr std::int64_t kLongestPauseNs = 5'000;  // chosen
+constexpr std::int64_t kLongestLeadNs = 50'000;  // chosen: what takes longer is not the launch
+constexpr std::int64_t kLongestOwnLeadNs = 1'000'000;  // chosen: of one place in the period
+constexpr double kArrivalQuantile = 1;
+constexpr std::int64_t kLeadShare = 4;  // chosen: a shorter one counts a quarter
+constexpr double kLeadQuantile = 0.25;           // chosen: what delays a start once in a while is no lead
+constexpr std::int64_t kDurationShare = 4;       // chosen: a further sample counts a quarter
+constexpr std::int64_t kDurationSpread = 16;     // chosen: a fill is charged a sixteenth more
+
+}  // namespace
+
+void LanePredictor::OnSampled(const Kernel& kernel, std::int64_t submitted, std::int64_t device_ns,
+                              std::int64_t began) {
+  if (sequence_ == 0) return;
+  // The log ascends by the instant of submit.
+  std::uint64_t low = sequence_ >= kLog ? sequence_ - kLog + 1 : 1;
+  std::uint64_t high = sequence_;
+  while (low < high) {
+    const std::uint64_t middle = (low + high) / 2;
+    if (entry(middle).submitted < submitted) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  const Entry& e = entry(low);
+  if (e.submitted != submitted || e.kernel != &kernel) return;
+  Step* step = low < placed_from_ ? nullptr : e.place.position;
+  if (began >= submitted && e.idle != 0) LearnLead(began - submitted, step);
+  if (step == nullptr) return;
+  const std::int64_t usual = kernel.duration_ns.load(std::memory_order_relaxed);
+  const std::int64_t old = step->durations == 0 ? device_ns : std::int64_t{step->duration_ns};
+  std::int64_t learned = old + (device_ns - old) / kDurationShare;
+  // One odd sample makes no duration of its own: of the first few that differ, the more usual one counts.
+  if (step->durations < kDurationsWanted && std::abs(device_ns - old) > old / 2)
+    learned = std::abs(device_ns - usual) < std::abs(old - usual) ? device_ns : old;
+  step->duration_ns = static_cast<std::uint32_t>(std::clamp<std::int64_t>(learned, 1, UINT32_MAX));
+  if (step->durations < UINT8_MAX) ++step->durations;
+}
+
+void LanePredictor::LearnLead(std::int64_t lead, Step* step) {
+  if (lead > kLongestOwnLeadNs) return;
+  if (step != nullptr) {
+    const std::int64_t old = step->lead != 0 ? std::int64_t{step->lead} - 1 : 0;
+    step->lead = static_cast<std::uint32_t>(1 + std::max(lead, old + (lead - old) / kLeadShare));
+  }
+  if (lead > kLongestLeadNs) return;
+  leads_.Add(lead);
+  if (leads_.count() < Step::kReady) return;
+  lead_ns_ = leads_.Quantile(kLeadQuantile);
+  arrival_ns_ = leads_.Quantile(kArrivalQuantile);
+}
+
+std::int64_t LanePredictor::LengthOf(const Kernel& kernel) const {
+  const std::int64_t length = kernel.length_ns.load(std::memory_order_relaxed);
+  const Step* next = book_.Next();
+  if (length == 0 || next == nullptr || next->key >> 2 != SymbolOf(&kernel, false, false) >> 2) return length;
+  if (!OwnDuration(kernel, *next, kernel.duration_ns.load(std::memory_order_relaxed))) return length;
+  return next->duration_ns + next->duration_ns / kDurationSpread;
+}
+
+// The wait returned when the device was done with a long chain of kernels, and nothing came in between: what
+// the model missed is the pauses between them.
+void LanePredictor::LearnPause(const Entry& last, std::int64_t now) {
+  const std::int64_t end = Disturbed(last);
+  if (last.chain < kChainLeast || now <= wait_enter_ || last.fills != 0) return;
+  if (unknown_in_flight_ || (end <= wait_enter_ && now - wait_enter_ < kLongestPauseNs)) return;
+  const std::int64_t missed = (now - end) * 256 / last.chain;
+  const std::int64_t learned = std::int64_t{pause_256_} + missed / 4;
+  pause_256_ = static_cast<std::uint32_t>(std::clamp<std::int64_t>(learned, 0, kLongestPauseNs * 256));
+  pause_ns_ = pause_256_ / 256;
+}
+
+}  // namespace mortar::predict
