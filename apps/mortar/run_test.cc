@@ -47,29 +47,14 @@ class RunTest : public testing::Test {
 
 TEST_F(RunTest, FlagsReachTheProgramAsVariables) {
   const std::string folder = FakeLibraries();
-  const auto outcome = Start({"--no-check",
-                              "--name",
-                              "serve",
-                              "--priority",
-                              "0",
-                              "--max-slowdown",
-                              "0.5%",
-                              "--weight",
-                              "1.5",
-                              "--min-share",
-                              "10%",
-                              "--floor-first",
-                              "--memory",
-                              "4GiB",
-                              "--slice",
-                              "150us",
-                              "--strict",
-                              "--emulate",
-                              Table(),
-                              "--dir",
-                              directory_.path(),
-                              "--",
-                              "env"},
+  const auto outcome = Start({"--no-check",  "--name",   "serve",
+                              "--priority",  "0",        "--max-slowdown",
+                              "0.5%",        "--weight", "1.5",
+                              "--min-share", "10%",      "--floor-first",
+                              "--memory",    "4GiB",     "--slice",
+                              "150us",       "--strict", "--emulate",
+                              Table(),       "--dir",    directory_.path(),
+                              "--",          "env"},
                              {{"MORTAR_LIB", folder}, {"MORTAR_DIR", ""}, {"OPENCL_LAYERS", "/users.so"}});
   EXPECT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_EQ(outcome.err, "");
@@ -78,8 +63,7 @@ TEST_F(RunTest, FlagsReachTheProgramAsVariables) {
         std::string("MORTAR_MAX_SLOWDOWN=5000"), std::string("MORTAR_WEIGHT=1500"),
         std::string("MORTAR_MIN_SHARE=100000"), std::string("MORTAR_FLOOR_FIRST=1"),
         std::string("MORTAR_MEMORY=4294967296"), std::string("MORTAR_STRICT=1"),
-        std::string("MORTAR_SLICE=150000"),
-        "MORTAR_DIR=" + directory_.path(), "MORTAR_EMULATED=" + Table(),
+        std::string("MORTAR_SLICE=150000"), "MORTAR_DIR=" + directory_.path(), "MORTAR_EMULATED=" + Table(),
         "OPENCL_LAYERS=" + folder + "/" + kEmulatedLayer + ":/users.so:" + folder + "/" + kSchedulingLayer}) {
     EXPECT_NE(outcome.out.find(line), std::string::npos) << line << "\n" << outcome.out;
   }

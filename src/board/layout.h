@@ -51,7 +51,7 @@ enum LaneState : std::uint32_t {
 inline constexpr std::uint32_t kLaneStateMask = 0x3;
 inline constexpr std::uint32_t kLaneWithheld = 0x4;   // this request is a control: no fills
 inline constexpr std::uint32_t kLaneSpent = 0x8;      // harm has used up what the client allows: floors yield
-inline constexpr std::uint32_t kLaneCopiesShift = 4;   // bits 4…6: model::Copies used of late
+inline constexpr std::uint32_t kLaneCopiesShift = 4;  // bits 4…6: model::Copies used of late
 inline constexpr std::uint32_t kLaneLadderShift = 8;  // bits 8…15: which ladder foretells this gap
 
 // One cache line, written by one thread of the owner (the last lane: by any of its further threads, under a

@@ -134,8 +134,8 @@ Ticket Lane::Submit(const Launch& launch) {
   }
   if (last_activity_ + kRestedNs < session_.board().NowNs()) session_.CatchUpTurns();
   session_.PublishServed();
-  const Admission admission = gate_.Admit(
-      &watch_, &writer_, {length, submission->copies, submission->stream}, &session_.shared());
+  const Admission admission =
+      gate_.Admit(&watch_, &writer_, {length, submission->copies, submission->stream}, &session_.shared());
   ticket->at_ns = admission.at_ns;
   ticket->fill = true;
   submission->not_before_ns = length > 0 ? admission.until_ns - length : ticket->at_ns;

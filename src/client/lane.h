@@ -26,7 +26,7 @@ struct Launch {
   std::uint64_t stream = 0;
   bool ordered = true;
   model::Copies copies = 0;  // the copy engines that it may use
-  bool gated = true;  // false: a call that must not be held (from a driver's callback)
+  bool gated = true;         // false: a call that must not be held (from a driver's callback)
 };
 
 // What the program itself says of its requests (client/hints.h).

@@ -150,8 +150,8 @@ Chance FindChance(const View& view, const Ask& ask, bool slack, bool again) {
   const bool must_wait = view.settings.mode == model::DeviceMode::kSliced && device_busy;
   const bool overtakes = clear > view.now_ns;
   if (overtakes) next_event = clear;
-  chance.fits =
-      !withheld && !must_wait && !overtakes && chance.start_ns + Cost(view.settings, Length(ask)) <= chance.limit_ns;
+  chance.fits = !withheld && !must_wait && !overtakes &&
+                chance.start_ns + Cost(view.settings, Length(ask)) <= chance.limit_ns;
   chance.reason = withheld ? Reason::kWithheld : chance.fits ? Reason::kFits : Reason::kNoGap;
   if (next_event == kNever)
     next_event = view.now_ns + std::max(kPollNs, (view.now_ns - last_heard) / kPollShare);

@@ -34,8 +34,7 @@ inline bool IsLong(const Ask& ask) { return Length(ask) > kLongKernelNs; }
 // A client above the asker whose waits and submits count now: active, of higher priority, not itself held by
 // Mortar.
 inline bool IsAbove(const Peer& peer, const Ask& ask, std::int64_t now_ns) {
-  return peer.priority < ask.priority && peer.doing != Doing::kGated &&
-         IsActive(peer, now_ns, IsLong(ask));
+  return peer.priority < ask.priority && peer.doing != Doing::kGated && IsActive(peer, now_ns, IsLong(ask));
 }
 bool AnyAbove(const View& view, const Ask& ask);
 

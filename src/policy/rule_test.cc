@@ -231,7 +231,8 @@ TEST(RuleTest, AFillDoesNotOvertakeASubmitOnItsWay) {
   EXPECT_TRUE(FindChance(view, ask, true, true).fits);
 }
 
-// What was put behind a kernel that outlasts its prediction has not run yet, whatever its own prediction says.
+// What was put behind a kernel that outlasts its prediction has not run yet, whatever its own prediction
+// says.
 TEST(RuleTest, NothingPilesUpBehindAKernelThatOutlastsItsPrediction) {
   View view = HolderInGap(5'000);
   view.peers[0].doing = Doing::kWaiting;

@@ -37,8 +37,8 @@ struct Peer {
   std::int64_t next_submit_ns = 0;  // predicted; 0: not known, then it has no gaps
   std::int64_t latest_free_ns = 0;  // the device must be free again by then; 0: no slack known, only the gap
   std::int64_t foretold_gap_ns =
-      0;  // whole gap expected, given how long it has lasted; 0: no such experience
-  model::Copies copies = 0;            // the copy engines that it used of late
+      0;                     // whole gap expected, given how long it has lasted; 0: no such experience
+  model::Copies copies = 0;  // the copy engines that it used of late
   std::int64_t pending_length_ns = 0;  // kGated: length of what waits
   std::int64_t wake_at_ns = 0;         // kGated
   std::uint64_t served_ns = 0;         // device time had, weighted; equals take turns by it

@@ -8,18 +8,18 @@
 namespace mortar::predict {
 namespace {
 
-constexpr std::int64_t kGuessNs = 100'000;       // chosen: length of a kernel of which nothing is known
-constexpr std::uint32_t kLearnAlways = 16;       // repetitions after which a step is seasoned
-constexpr std::uint64_t kLongSegment = 512;      // submits
-constexpr std::int64_t kMarginNs = 50'000;       // chosen: at full caution, beside a quarter of the gap
-constexpr std::uint64_t kHorizon = 1024;         // chosen: submits looked ahead where no wait comes
-constexpr std::uint64_t kChunk = 64;             // of them learned at a time, so that no submit takes long
+constexpr std::int64_t kGuessNs = 100'000;   // chosen: length of a kernel of which nothing is known
+constexpr std::uint32_t kLearnAlways = 16;   // repetitions after which a step is seasoned
+constexpr std::uint64_t kLongSegment = 512;  // submits
+constexpr std::int64_t kMarginNs = 50'000;   // chosen: at full caution, beside a quarter of the gap
+constexpr std::uint64_t kHorizon = 1024;     // chosen: submits looked ahead where no wait comes
+constexpr std::uint64_t kChunk = 64;         // of them learned at a time, so that no submit takes long
 constexpr std::uint32_t kLongestChain = 0x7fff;
-constexpr std::uint8_t kMostAsked = 6;           // chosen: not every sample asked for comes
+constexpr std::uint8_t kMostAsked = 6;                       // chosen: not every sample asked for comes
 constexpr std::int64_t kCopiesRememberedNs = 2'000'000'000;  // chosen
-constexpr std::int64_t kArrivalSpareNs = 1'000;  // chosen: beside a quarter of the lead
-constexpr std::uint64_t kWayBackEvery = 16;      // chosen: a way back takes no wait to be seen
-constexpr std::uint64_t kBoundaryEvery = 256;    // submits without a wait after which a period is looked for
+constexpr std::int64_t kArrivalSpareNs = 1'000;              // chosen: beside a quarter of the lead
+constexpr std::uint64_t kWayBackEvery = 16;                  // chosen: a way back takes no wait to be seen
+constexpr std::uint64_t kBoundaryEvery = 256;  // submits without a wait after which a period is looked for
 
 }  // namespace
 

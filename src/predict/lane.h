@@ -49,7 +49,7 @@ struct Submission {
   std::int64_t not_before_ns = 0;  // admitted to start then, behind others by right: no harm
   std::uint64_t stream = 0;        // queue or stream
   bool ordered = true;             // false: an out-of-order queue
-  model::Copies copies = 0;  // the copy engines that it may use
+  model::Copies copies = 0;        // the copy engines that it may use
   bool offline = false;            // forecast from FIKIT's offline means
 };
 
@@ -115,15 +115,15 @@ class LanePredictor {
 
  private:
   static constexpr std::uint8_t kDurationsWanted = 3;  // chosen: samples of a position's own duration
-  struct alignas(64) Entry {  // one cache line
+  struct alignas(64) Entry {                           // one cache line
     std::int64_t submitted = 0;
     std::int64_t undisturbed = 0;  // H after it
     std::uint32_t fills = 0;       // D after it, minus H
     std::uint32_t shift = 0;       // of shift_, when it was submitted
     Kernel* kernel = nullptr;
     StepBook::Place place;
-    std::uint32_t duration = 0;  // nanoseconds; 4.29 s at most
-    std::uint16_t wait = 0;      // 1 + index of the wait before it in waits_; 0: none
+    std::uint32_t duration = 0;    // nanoseconds; 4.29 s at most
+    std::uint16_t wait = 0;        // 1 + index of the wait before it in waits_; 0: none
     std::uint16_t chain : 15 = 0;  // submits before it that the device had no pause after, as modelled
     std::uint16_t idle : 1 = 0;    // the device had nothing at all to do, as modelled
   };

@@ -1,5 +1,5 @@
-// From a submit to its start: learned where the device was idle, counted from by the models, published so that nobody
-// overtakes.
+// From a submit to its start: learned where the device was idle, counted from by the models, published so
+// that nobody overtakes.
 #include <gtest/gtest.h>
 
 #include "predict/lane.h"
@@ -12,7 +12,8 @@ constexpr std::int64_t kUs = 1000;
 // A program that waits for each of its kernels of 40 us; a launch takes `lead` to reach the device.
 class LeadTest : public testing::Test {
  protected:
-  Forecast Round(std::int64_t lead_ns, std::int64_t gap_ns = 500 * kUs, model::Copies copies = model::kNoCopies) {
+  Forecast Round(std::int64_t lead_ns, std::int64_t gap_ns = 500 * kUs,
+                 model::Copies copies = model::kNoCopies) {
     const std::int64_t at = now_;
     const Forecast f = lane_.OnSubmit({.kernel = kernel_, .now_ns = now_, .stream = 1, .copies = copies});
     if (lane_.WantsDuration()) lane_.OnSampled(*kernel_, at, 40 * kUs, at + lead_ns);

@@ -7,15 +7,15 @@
 namespace mortar::predict {
 namespace {
 
-constexpr std::uint32_t kChainLeast = 16;        // chosen: shorter chains say little about pauses
-constexpr std::int64_t kLongestPauseNs = 5'000;  // chosen
-constexpr std::int64_t kLongestLeadNs = 50'000;  // chosen: what takes longer is not the launch
+constexpr std::uint32_t kChainLeast = 16;              // chosen: shorter chains say little about pauses
+constexpr std::int64_t kLongestPauseNs = 5'000;        // chosen
+constexpr std::int64_t kLongestLeadNs = 50'000;        // chosen: what takes longer is not the launch
 constexpr std::int64_t kLongestOwnLeadNs = 1'000'000;  // chosen: of one place in the period
 constexpr double kArrivalQuantile = 1;
-constexpr std::int64_t kLeadShare = 4;  // chosen: a shorter one counts a quarter
-constexpr double kLeadQuantile = 0.25;           // chosen: what delays a start once in a while is no lead
-constexpr std::int64_t kDurationShare = 4;       // chosen: a further sample counts a quarter
-constexpr std::int64_t kDurationSpread = 16;     // chosen: a fill is charged a sixteenth more
+constexpr std::int64_t kLeadShare = 4;        // chosen: a shorter one counts a quarter
+constexpr double kLeadQuantile = 0.25;        // chosen: what delays a start once in a while is no lead
+constexpr std::int64_t kDurationShare = 4;    // chosen: a further sample counts a quarter
+constexpr std::int64_t kDurationSpread = 16;  // chosen: a fill is charged a sixteenth more
 
 }  // namespace
 

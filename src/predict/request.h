@@ -37,7 +37,8 @@ class RequestTracker {
   // A wait returned at `now`, `harm` of it modelled as delay by fills, `floor_harm` by floor fills. Returns
   // the request if it surely ended here.
   // `in_period`: the period is known, and its next beginning will end the request.
-  Ended OnWaitReturn(std::int64_t now, std::int64_t harm, std::int64_t floor_harm = 0, bool in_period = false);
+  Ended OnWaitReturn(std::int64_t now, std::int64_t harm, std::int64_t floor_harm = 0,
+                     bool in_period = false);
 
   // The program says that its request begins, or ends. An unfinished one ends where the next begins.
   Ended OnMark(bool begins, std::int64_t now);

@@ -214,11 +214,12 @@ void World::Pass(ThreadData& t, const Step& step, Ns now, Ns until, bool through
   }
   predict::Kernel* kernel = c.by_launch[step.launch];
   const Op& first = c.lap->ops[step.first_op];
-  predict::Submission submission{.kernel = kernel,
-                                 .now_ns = now,
-                                 .stream = std::uint64_t{first.stream} + 1,
-                                 .copies = step.op_count == 1 ? model::CopiesOf(first.engine) : model::kNoCopies,
-                                 .offline = spec_.policy == Policy::kFikit};
+  predict::Submission submission{
+      .kernel = kernel,
+      .now_ns = now,
+      .stream = std::uint64_t{first.stream} + 1,
+      .copies = step.op_count == 1 ? model::CopiesOf(first.engine) : model::kNoCopies,
+      .offline = spec_.policy == Policy::kFikit};
   if (through_gate && live_) {
     const Ns length = Length(t, step);
     submission.not_before_ns = length > 0 ? until - length : now;

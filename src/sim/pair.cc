@@ -149,8 +149,7 @@ Bench::Made Bench::MakeFiller(const Source& filler) const {
   spec.clients[0].program = alone->program;
   spec.record_offline = true;
   RunResult recorded = Run(spec);
-  alone->offline =
-      std::make_shared<const std::vector<OfflineMeans>>(std::move(recorded.clients[0].offline));
+  alone->offline = std::make_shared<const std::vector<OfflineMeans>>(std::move(recorded.clients[0].offline));
   alone->known = std::make_shared<const Durations>(std::move(recorded.clients[0].durations));
   return std::shared_ptr<const Alone>(std::move(alone));
 }

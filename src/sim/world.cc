@@ -196,8 +196,8 @@ void World::OnDone(std::uint32_t tag, const Queued& queued, Ns start, Ns end) {
     const Ns began = c.graph_began[queued.launch];
     const Ns took = end - (began != 0 ? began : start);
     c.kernels->AddSample(*queued.sampled, took, spec_.record_offline);
-    thread(c, queued.thread).lane->predictor.OnSampled(*queued.sampled, queued.submitted_ns, took,
-                                                            began != 0 ? began : start);
+    thread(c, queued.thread)
+        .lane->predictor.OnSampled(*queued.sampled, queued.submitted_ns, took, began != 0 ? began : start);
   }
   if (!live_) Changed(number, end);
   if (c.blocked_heads) {

@@ -75,10 +75,13 @@ CUresult Transfer(const Row& row, CUstream stream, Bytes&& bytes, Host&& host, C
   predict::Kernel* kernel = client::FindKernel(caller.device, model::MakeKernelId(row.hash, shape), row.kind);
   if (!row.occupies) LearnAsEmpty(caller.lane, kernel);
   const bool waits = row.waits == kAlways || (row.waits == kIfPageable && IsPageable(host()));
-  return Submit(
-      caller,
-      {.kernel = kernel, .occupies = row.occupies, .may_sample = row.occupies, .waits = waits, .copies = row.copies},
-      call);
+  return Submit(caller,
+                {.kernel = kernel,
+                 .occupies = row.occupies,
+                 .may_sample = row.occupies,
+                 .waits = waits,
+                 .copies = row.copies},
+                call);
 }
 
 // The driver's function; for memory, with what it counts for.
@@ -139,13 +142,13 @@ constexpr bool kOrder = false;
 
 }  // namespace
 
-#define MORTAR_CUDA_TRANSFER(symbol, class, kind, per_thread, stream, bytes, waits, host, parameters, \
-                             arguments)                                                               \
-  MORTAR_CUDA_HANDLER(symbol) parameters noexcept {                                                   \
-    static constexpr Row kRow{kind, HashLiteral(kind), k##class, (per_thread) != 0, waits, CopiesOf(kind)};           \
-    return Transfer(                                                                                  \
-        kRow, stream, [&]() -> std::size_t { return bytes; }, [&]() -> const void* { return host; },  \
-        [&] { return Driver<Symbol::symbol, (per_thread) != 0>::Call arguments; });                   \
+#define MORTAR_CUDA_TRANSFER(symbol, class, kind, per_thread, stream, bytes, waits, host, parameters,       \
+                             arguments)                                                                     \
+  MORTAR_CUDA_HANDLER(symbol) parameters noexcept {                                                         \
+    static constexpr Row kRow{kind, HashLiteral(kind), k##class, (per_thread) != 0, waits, CopiesOf(kind)}; \
+    return Transfer(                                                                                        \
+        kRow, stream, [&]() -> std::size_t { return bytes; }, [&]() -> const void* { return host; },        \
+        [&] { return Driver<Symbol::symbol, (per_thread) != 0>::Call arguments; });                         \
   }
 #include "cuda/generated/transfers.def"
 #undef MORTAR_CUDA_TRANSFER
