@@ -18,6 +18,7 @@ namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
 constexpr std::uint32_t kWholePpm = 1'000'000;
+constexpr std::int64_t kOversleptNs = 100'000'000;  // chosen: no busy machine, but SIGSTOP
 
 inline void Pause() {
 #if defined(__x86_64__)
@@ -115,7 +116,7 @@ void Gate::Charge(const policy::Ask& ask, const Want& want, const Admission& adm
 Admission Gate::Admit(Watch* watch, LaneWriter* lane, const Want& want, Shared* shared) {
   Admission admission;
   const std::int64_t since = host_.NowNs();
-  const std::uint64_t served = board_.slot(slot_).counters.served_ns.load(kRelaxed);
+  std::uint64_t served = board_.slot(slot_).counters.served_ns.load(kRelaxed);
   std::int64_t now = since;
   Arrive(now, shared);
   for (;;) {
@@ -157,6 +158,10 @@ Admission Gate::Admit(Watch* watch, LaneWriter* lane, const Want& want, Shared* 
     lane->PublishPending(policy::Length(ask), verdict.wake_at_ns);
     host_.Sleep(watch->version, verdict.wake_at_ns);
     now = host_.NowNs();
+    if (now > verdict.wake_at_ns + kOversleptNs) {
+      host_.OnOverslept();
+      served = board_.slot(slot_).counters.served_ns.load(kRelaxed);
+    }
   }
 }
 

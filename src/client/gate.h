@@ -39,6 +39,9 @@ class Gate {
     virtual std::int64_t NowNs() = 0;
     // Blocks until `until_ns` or until the board's version differs from `version`; may return early.
     virtual void Sleep(std::uint32_t version, std::int64_t until_ns) = 0;
+    // The sleep lasted far beyond its end: the process was stopped. Turns that it missed are not to be made
+    // up for at its equals' cost; leaves the slot's served_ns as it is to count.
+    virtual void OnOverslept() {}
   };
 
   Gate(const board::Board& board, Host& host, int slot)

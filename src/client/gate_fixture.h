@@ -39,7 +39,10 @@ class FakeHost : public Gate::Host {
     if (on_sleep) on_sleep();
   }
 
+  void OnOverslept() override { ++overslept; }
+
   std::int64_t now = kStart;
+  int overslept = 0;
   int looks = 0;
   int sleeps = 0;
   std::function<void(int)> on_look;  // which look at the clock this is, from 1

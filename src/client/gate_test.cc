@@ -363,5 +363,17 @@ TEST_F(GateTest, ClaimsExpire) {
   }
 }
 
+// Stopped at the gate for a second, it would have an equal wait until it has made up for what it did not get.
+TEST_F(GateTest, AStopAtTheGateBringsTurnsLevel) {
+  HolderRuns(host.now, host.now + 10 * kUs);
+  host.on_sleep = [&] { host.now += 1000 * kMs; };
+  Admit(10 * kMs);
+  EXPECT_EQ(host.overslept, 1);
+  host.on_sleep = nullptr;
+  HolderRuns(host.now, host.now + 10 * kUs);
+  Admit(10 * kMs);
+  EXPECT_EQ(host.overslept, 1);
+}
+
 }  // namespace
 }  // namespace mortar::client

@@ -55,7 +55,7 @@ Session::Session(board::Board board, board::SlotRef ref, const Options& options,
       ref_(ref),
       kernels_(kernels),
       recording_(options.record_profile),
-      host_(board_) {
+      host_(*this) {
   if (options.trace_directory.empty()) return;
   const std::string name = board::ReadText(slot().name);
   auto trace = TraceWriter::Create(

@@ -35,7 +35,7 @@ class Session {
   bool times_all() const { return recording_ || trace_ != nullptr; }
   // What all of this process's gates on the device share.
   Gate::Shared& shared() { return shared_; }
-  BoardHost& host() { return host_; }
+  Gate::Host& host() { return host_; }
 
   // The lane of a thread that comes for the first time; kLanes - 1 is shared by those that come late.
   Lane* Attach();
@@ -63,7 +63,19 @@ class Session {
   board::SlotRef ref_;
   predict::KernelTable& kernels_;
   bool recording_;
-  BoardHost host_;
+  // Threads held at the gate while the process was stopped bring its turns level, as after a rest.
+  class Host final : public BoardHost {
+   public:
+    explicit Host(Session& session) : BoardHost(session.board_), session_(session) {}
+    void OnOverslept() override {
+      session_.CatchUpTurns();
+      session_.PublishServed();
+    }
+
+   private:
+    Session& session_;
+  };
+  Host host_;
   std::unique_ptr<TraceWriter> trace_;
   Gate::Shared shared_;
   std::atomic<std::uint64_t> served_{0};
