@@ -27,7 +27,7 @@ void Read(const char* flag, const std::string& text, Parse parse, const char* va
 }
 
 base::Result<std::int64_t> ParseSlice(std::string_view text) {
-  const auto parsed = ParseDuration(text);
+  auto parsed = ParseDuration(text);
   if (parsed.ok() && (*parsed < client::kLeastSliceNs || *parsed > client::kMostSliceNs)) {
     return Error{Code::kInvalid, "\"" + std::string(text) + "\" is not from 10us to 1s"};
   }

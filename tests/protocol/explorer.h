@@ -148,7 +148,7 @@ class Explorer {
   std::vector<Thread> threads_;
   std::vector<std::unique_ptr<char[]>> stacks_;
   std::function<void()> at_end_;
-  View seq_cst_{};  // newest seq_cst store of each location
+  View seq_cst_{};                           // newest seq_cst store of each location
   [[maybe_unused]] ucontext_t scheduler_{};  // under sanitizers alone
   jmp_buf scheduler_resume_;
   int running_ = -1;
