@@ -62,8 +62,7 @@ class Gate {
     model::Copies copies = 0;    // one copy engine, of a device that runs it beside kernels
     std::uint64_t stream = 0;
   };
-  // Waits until a submit may go, and claims the device for it where that is
-  // needed.
+  // Waits until a submit may go, and claims the device for it where that is needed.
   Admission Admit(Watch* watch, LaneWriter* lane, const Want& want, Shared* shared);
   // A wait told that the client's work in flight ends at `until_ns`: if the standing claim is its own and
   // lies further ahead, it is drawn back to then. Without this, predictions that are too long add up from
