@@ -9,6 +9,18 @@ constexpr std::int64_t kAssumedNs = 200'000;  // chosen: the in-flight bound
 constexpr std::int64_t kAssumedLeastNs = 20'000;
 constexpr std::int64_t kHalveEveryNs = 50'000'000;
 
+// What is foretold of one lane once its gap has outlived the first prediction.
+struct Foretold {
+  std::int64_t next_submit_ns;
+  std::int64_t latest_free_ns;
+};
+
+Foretold Again(std::int64_t next_submit, std::int64_t latest_free, std::int64_t began, std::int64_t gap) {
+  if (gap == 0) return {next_submit, latest_free};
+  const std::int64_t later = began + gap - next_submit;
+  return {next_submit + later, latest_free != 0 ? latest_free + later : 0};
+}
+
 }  // namespace
 
 std::int64_t OutlivedFor(const LaneNews& lane, std::int64_t now_ns) {
@@ -18,6 +30,7 @@ std::int64_t OutlivedFor(const LaneNews& lane, std::int64_t now_ns) {
 
 void MergeLane(const LaneNews& lane, std::int64_t foretold_ns, bool first, Peer* peer) {
   const bool gated = lane.doing == Doing::kGated;
+  const std::int64_t peer_began = std::max(peer->busy_until_ns, peer->last_activity_ns);
   peer->busy_until_ns = std::max(peer->busy_until_ns, lane.busy_until_ns);
   peer->arrived_ns = std::max(peer->arrived_ns, lane.arrived_ns);
   peer->last_activity_ns = std::max(peer->last_activity_ns, lane.last_activity_ns);
@@ -37,8 +50,11 @@ void MergeLane(const LaneNews& lane, std::int64_t foretold_ns, bool first, Peer*
     return;
   }
   if (lane.doing == Doing::kRunning) peer->doing = lane.doing;
-  peer->next_submit_ns = std::min(peer->next_submit_ns, lane.next_submit_ns);
-  peer->latest_free_ns = std::min(peer->latest_free_ns, lane.latest_free_ns);
+  const Foretold one = Again(peer->next_submit_ns, peer->latest_free_ns, peer_began, peer->foretold_gap_ns);
+  const Foretold other = Again(lane.next_submit_ns, lane.latest_free_ns,
+                               std::max(lane.busy_until_ns, lane.last_activity_ns), foretold_ns);
+  peer->next_submit_ns = std::min(one.next_submit_ns, other.next_submit_ns);
+  peer->latest_free_ns = std::min(one.latest_free_ns, other.latest_free_ns);
   peer->foretold_gap_ns = 0;
 }
 

@@ -31,6 +31,19 @@ TEST(MergeLaneTest, TwoRunningLanesAreBusyUntilTheLastAndSubmitAsTheFirst) {
   EXPECT_EQ(peer.last_activity_ns, 10);
 }
 
+TEST(MergeLaneTest, ALaneThatIsSilentForLongCountsWithWhatIsForetoldOfItsSilence) {
+  // The first has been silent since 10 and will be for 500 in all; the second is at work.
+  const LaneNews silent{.next_submit_ns = 90, .latest_free_ns = 95, .last_activity_ns = 10};
+  const LaneNews at_work{.next_submit_ns = 300, .latest_free_ns = 400, .last_activity_ns = 200};
+  for (const bool silent_first : {true, false}) {
+    Peer peer;
+    MergeLane(silent_first ? silent : at_work, silent_first ? 500 : 0, true, &peer);
+    MergeLane(silent_first ? at_work : silent, silent_first ? 0 : 500, false, &peer);
+    EXPECT_EQ(peer.next_submit_ns, 300);
+    EXPECT_EQ(peer.latest_free_ns, 400);
+  }
+}
+
 TEST(MergeLaneTest, AHeldLaneSaysWhatItWaitsWithAndNotWhatItsClientDoes) {
   Peer peer;
   MergeLane({.doing = Doing::kGated, .next_submit_ns = 5, .pending_length_ns = 30, .wake_at_ns = 40}, 0, true,

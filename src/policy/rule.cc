@@ -110,8 +110,13 @@ std::int64_t RunsSince(const View& view, const Ask& ask) {
 }  // namespace
 
 std::int64_t WithinBoundAt(const View& view, const Ask& ask) {
-  if (ask.length_ns <= 0) return ask.own_until_ns;
-  return ask.own_until_ns - std::max<std::int64_t>(0, view.settings.in_flight_bound_ns - ask.length_ns);
+  const std::int64_t since = RunsSince(view, ask);
+  const std::int64_t room =
+      ask.length_ns > 0 ? std::max<std::int64_t>(0, view.settings.in_flight_bound_ns - ask.length_ns) : 0;
+  if (since == view.now_ns) return ask.own_until_ns - room;
+  // It does not run yet, and nobody knows when it will have.
+  const std::int64_t look_again = view.now_ns + std::max(kSoonNs, (view.now_ns - since) / kPollShare);
+  return std::max(ask.own_until_ns - room, look_again);
 }
 
 bool WithinBound(const View& view, const Ask& ask) {

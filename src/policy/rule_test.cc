@@ -242,6 +242,7 @@ TEST(RuleTest, NothingPilesUpBehindAKernelThatOutlastsItsPrediction) {
   EXPECT_TRUE(WithinBound(view, ask)) << "100 us of the bound of 200 are behind it";
   ask.own_until_ns = kNow - 100 * kUs;
   EXPECT_FALSE(WithinBound(view, ask));
+  EXPECT_GE(WithinBoundAt(view, ask), kNow + 2 * kUs) << "nobody knows when: no looking again at once";
   view.peers[0].doing = Doing::kRunning;
   EXPECT_TRUE(WithinBound(view, ask));
 }

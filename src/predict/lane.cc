@@ -84,7 +84,7 @@ Forecast LanePredictor::OnSubmit(const Submission& s) {
   e.shift = static_cast<std::uint32_t>(shift_);
   e.wait = 0;
   if (waited) {
-    waits_[sequence_ % kLog] = {returned_, wait_base_, wait_depth_};
+    waits_[sequence_ % kLog] = {returned_, first_return_, wait_base_, wait_depth_};
     e.wait = static_cast<std::uint16_t>(sequence_ % kLog + 1);
   }
   e.kernel = s.kernel;
@@ -161,6 +161,7 @@ Forecast LanePredictor::AfterSubmit(const Entry& e, const Submission& s) {
 Forecast LanePredictor::OnWaitReturn(std::int64_t now, std::uint64_t covered) {
   const bool known = covered != kNothing && covered <= sequence_ && sequence_ - covered < kLog;
   last_harm_ = last_floor_harm_ = 0;
+  if (returned_ == 0) first_return_ = now;
   if (!known || sequence_ == 0) {
     returned_ = now;
     wait_base_ = now;
@@ -217,13 +218,20 @@ Forecast LanePredictor::AfterWait(std::int64_t now) {
   if (sequence_ == 0 || unknown_in_flight_ || caution_ >= 1) return forecast;
   const Entry& e = entry(sequence_);
   const Step* step = e.place.Best();
-  if (step == nullptr || !step->waits || step->gap_after_wait.count() < Step::kReady) return forecast;
+  if (step == nullptr) return forecast;
+  std::int64_t gap = step->gap_after_wait_ns;
+  if (step->gap_after_wait.count() < Step::kReady) {
+    // It hardly ever waits here: what comes next comes as if it had not.
+    if (step->waits || step->gap.count() < Step::kReady) return forecast;
+    gap = e.submitted + step->gap_ns - first_return_;
+  }
+  gap = std::max<std::int64_t>(0, gap - (now - first_return_));  // it may wait again before it goes on
   forecast.ladder = step->ladder;
-  const std::int64_t margin = Margin(step->gap_after_wait_ns);
+  const std::int64_t margin = Margin(gap);
   const Step* next = book_.Next();
-  forecast.next_submit_ns = now + std::max<std::int64_t>(0, step->gap_after_wait_ns + LeadOf(next) - margin);
+  forecast.next_submit_ns = now + std::max<std::int64_t>(0, gap + LeadOf(next) - margin);
   if (next != nullptr && step == e.place.position && SlackUsable(*next)) {
-    const std::int64_t slack = step->gap_after_wait_ns + LeadOf(next) + next->slack_ns;
+    const std::int64_t slack = gap + LeadOf(next) + next->slack_ns;
     forecast.latest_free_ns = now + std::max<std::int64_t>(1, slack - margin);
   }
   return forecast;
@@ -241,21 +249,25 @@ void LanePredictor::LearnGap(std::uint64_t sequence) {
   const bool waited = next.wait != 0;
   const Wait wait = waited ? waits_[next.wait - 1] : Wait{};
   const std::int64_t gap = next.submitted - (waited ? wait.base : e.submitted);
-  const std::int64_t silence = Silence(e, next);
   const double quantile = 0.5 - 0.45 * caution_;
   for (Step* step : {e.place.position, e.place.context, e.place.single}) {
     if (step == nullptr) continue;
-    if (step->waits != waited) {
+    if (waited) {
+      step->gap_after_wait.Add(next.submitted - wait.first_return);
+      step->gap_after_wait_ns = step->gap_after_wait.Quantile(quantile);
+    }
+    ++step->learned;
+    // An exception (a program may wait only in some of its steps) does not undo what is known of the rule.
+    step->exceptions = step->waits == waited ? 0 : step->exceptions + 1;
+    if (step->exceptions != 0) {
+      if (step->gap.count() > 0 && step->exceptions <= Step::kMostExceptions) continue;
       step->waits = waited;
+      step->exceptions = 0;
       step->gap = Recent{};
-      step->gap_after_wait = Recent{};
     }
     step->depth = wait.depth;
     step->gap.Add(gap);
-    if (waited) step->gap_after_wait.Add(silence);
-    ++step->learned;
     step->gap_ns = step->gap.Quantile(quantile);
-    if (waited) step->gap_after_wait_ns = step->gap_after_wait.Quantile(quantile);
     step->ladder = GapLadders::ClassOf(waited ? step->gap_after_wait_ns : step->gap_ns, waited);
   }
   if (recording_ && e.kernel != nullptr) {

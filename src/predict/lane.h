@@ -130,8 +130,9 @@ class LanePredictor {
   static_assert(sizeof(Entry) == 64);
   struct Wait {
     std::int64_t returned = 0;
-    std::int64_t base = 0;    // max(the last submit before it, H of what it covered)
-    std::uint32_t depth = 0;  // submits that it did not cover
+    std::int64_t first_return = 0;  // of the first, if several followed each other
+    std::int64_t base = 0;          // max(the last submit before it, H of what it covered)
+    std::uint32_t depth = 0;        // submits that it did not cover
   };
   static constexpr std::uint64_t kLog = 4096;
   Entry& entry(std::uint64_t sequence) { return log_[sequence % kLog]; }
@@ -203,7 +204,8 @@ class LanePredictor {
   std::int64_t wait_enter_ = 0;
   std::int64_t last_harm_ = 0;
   std::int64_t last_floor_harm_ = 0;
-  std::int64_t returned_ = 0;  // of a wait since the newest submit; 0: none
+  std::int64_t returned_ = 0;      // of the last wait since the newest submit; 0: none
+  std::int64_t first_return_ = 0;  // of the first
   std::int64_t wait_base_ = 0;
   std::uint32_t wait_depth_ = 0;
   std::uint64_t stream_ = 0;

@@ -74,6 +74,39 @@ TEST_F(LaneTest, BlockingAfterEveryKernelLatestFreeIsTheNextSubmit) {
   EXPECT_EQ(f.latest_free_ns, now_ + 685 * kUs);  // a fill behind this kernel delays the next one at worst
 }
 
+TEST_F(LaneTest, AWaitNowAndThenLeavesWhatIsForetoldOfAPlace) {
+  Kernel* k = Make(7, 100);
+  Kernel* last = Make(8, 100);
+  Forecast f;
+  for (int request = 0; request < 60; ++request) {
+    for (int i = 0; i < 5; ++i) {
+      f = Submit(i == 4 ? last : k);
+      now_ += 200 * kUs;
+    }
+    // Few requests are waited for; the next begins 20 ms after the last submit in any case.
+    const std::int64_t begins = now_ + 19'800 * kUs;
+    const bool waits = request == 30 || request == 41 || request == 50;
+    if (waits) f = Wait();
+    EXPECT_TRUE(request < 30 || f.next_submit_ns == begins) << request;
+    now_ = begins;
+  }
+}
+
+TEST_F(LaneTest, AfterTwoWaitsInARowTheGapCountsFromTheFirst) {
+  Kernel* k = Make(7, 100);
+  Forecast first;
+  Forecast second;
+  for (int request = 0; request < 40; ++request) {
+    Submit(k);
+    first = Wait();
+    EXPECT_TRUE(request < 30 || first.next_submit_ns == now_ + 5000 * kUs);
+    now_ += 4900 * kUs;  // at work on the result; what it waits for then is done
+    second = Wait();
+    now_ += 100 * kUs;
+  }
+  EXPECT_EQ(second.next_submit_ns, now_);
+}
+
 TEST_F(LaneTest, AsynchronousSlackIsTheWaitsReturnMinusWorkToCome) {
   Kernel* k = Make(7, 185);
   Kernel* last = Make(8, 100);

@@ -25,7 +25,8 @@ struct alignas(64) Step {
   std::uint32_t slack_learned = 0;
   std::uint32_t duration_ns = 0;  // device time here; 0: never sampled
   std::uint32_t lead = 0;         // 1 + ns from the submit to its start on an idle device; 0: never seen
-  bool waits = false;             // a wait follows
+  bool waits = false;             // a wait follows, usually
+  std::uint8_t exceptions = 0;    // times in a row that it was not so
   std::uint8_t ladder = 0;
   std::uint8_t durations = 0;  // samples behind duration_ns, up to 255
   std::uint8_t asked = 0;      // samples asked for because there were too few
@@ -34,7 +35,8 @@ struct alignas(64) Step {
   Recent gap_after_wait;
   Recent slack;
 
-  static constexpr std::uint32_t kReady = 4;  // chosen: fewer repetitions foretell nothing
+  static constexpr std::uint32_t kReady = 4;          // chosen: fewer repetitions foretell nothing
+  static constexpr std::uint8_t kMostExceptions = 3;  // chosen: in a row; then it is the rule
   bool ready() const { return learned >= kReady; }
   bool slack_ready() const { return slack_learned >= kReady; }
 };

@@ -34,7 +34,7 @@ void World::UpdatePeer(std::uint32_t client) {
   bool first = true;
   for (const auto& lane : c.lanes) {
     if (!lane->used || !policy::Counts(lane->news, now_)) continue;
-    policy::MergeLane(lane->news, 0, first, &peer);
+    policy::MergeLane(lane->news, Foretold(lane->predictor.ladders(), lane->news, now_), first, &peer);
     first = false;
   }
 }
@@ -45,8 +45,8 @@ void World::BuildView(std::uint32_t asker, Ns now) {
   const int priority = clients_[asker].spec->priority;
   for (std::uint32_t i = 0; i < clients_.size(); ++i) {
     policy::Peer& peer = view_.peers[i];
-    if (peer.priority >= priority || peer.next_submit_ns > now) continue;
     const ClientData& c = clients_[i];
+    if (peer.priority >= priority || (c.lanes.size() == 1 && peer.next_submit_ns > now)) continue;
     if (c.lanes.size() > 1) {
       UpdatePeer(i);
     } else {
