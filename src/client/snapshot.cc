@@ -6,6 +6,7 @@
 #include "board/fill_word.h"
 #include "board/view.h"
 #include "client/lane_reader.h"
+#include "policy/policy.h"
 
 namespace mortar::client {
 namespace {
@@ -74,6 +75,7 @@ void TakeSnapshot(const board::Board& board, const Watch& watch, int own, int pr
   view->settings = watch.settings;
   view->fill_until_ns = fill.slot != own ? policy::CheckedClaim(fill.until_ns, now_ns) : 0;
   view->count = 0;
+  const bool again = !policy::UsesOfflineMeans(watch.settings.policy);
   for (std::uint64_t left = watch.others; left != 0; left &= left - 1) {
     const int index = std::countr_zero(left);
     const board::Slot& slot = board.slot(index);
@@ -89,7 +91,7 @@ void TakeSnapshot(const board::Board& board, const Watch& watch, int own, int pr
     for (std::uint32_t lanes = slot.lanes_used.load(kRelaxed) & 0xff; lanes != 0; lanes &= lanes - 1) {
       policy::LaneNews lane;
       if (!ReadLane(slot.lanes[std::countr_zero(lanes)], now_ns, &lane)) continue;
-      policy::MergeLane(lane, Foretold(slot, lane, now_ns), first, &peer);
+      policy::MergeLane(lane, Foretold(slot, lane, now_ns), first, again, &peer);
       first = false;
     }
     if (first) continue;

@@ -18,7 +18,7 @@ struct Foretold {
 Foretold Again(std::int64_t next_submit, std::int64_t latest_free, std::int64_t began, std::int64_t gap) {
   if (gap == 0) return {next_submit, latest_free};
   const std::int64_t later = began + gap - next_submit;
-  return {next_submit + later, latest_free != 0 ? latest_free + later : 0};
+  return {began + gap, latest_free != 0 ? latest_free + later : 0};
 }
 
 }  // namespace
@@ -28,7 +28,7 @@ std::int64_t OutlivedFor(const LaneNews& lane, std::int64_t now_ns) {
   return now_ns - std::max(lane.busy_until_ns, lane.last_activity_ns);
 }
 
-void MergeLane(const LaneNews& lane, std::int64_t foretold_ns, bool first, Peer* peer) {
+void MergeLane(const LaneNews& lane, std::int64_t foretold_ns, bool first, bool again, Peer* peer) {
   const bool gated = lane.doing == Doing::kGated;
   const std::int64_t peer_began = std::max(peer->busy_until_ns, peer->last_activity_ns);
   peer->busy_until_ns = std::max(peer->busy_until_ns, lane.busy_until_ns);
@@ -50,9 +50,10 @@ void MergeLane(const LaneNews& lane, std::int64_t foretold_ns, bool first, Peer*
     return;
   }
   if (lane.doing == Doing::kRunning) peer->doing = lane.doing;
-  const Foretold one = Again(peer->next_submit_ns, peer->latest_free_ns, peer_began, peer->foretold_gap_ns);
+  const Foretold one =
+      Again(peer->next_submit_ns, peer->latest_free_ns, peer_began, again ? peer->foretold_gap_ns : 0);
   const Foretold other = Again(lane.next_submit_ns, lane.latest_free_ns,
-                               std::max(lane.busy_until_ns, lane.last_activity_ns), foretold_ns);
+                               std::max(lane.busy_until_ns, lane.last_activity_ns), again ? foretold_ns : 0);
   peer->next_submit_ns = std::min(one.next_submit_ns, other.next_submit_ns);
   peer->latest_free_ns = std::min(one.latest_free_ns, other.latest_free_ns);
   peer->foretold_gap_ns = 0;

@@ -37,9 +37,10 @@ std::int64_t OutlivedFor(const LaneNews& lane, std::int64_t now_ns);
 
 // Adds a lane to its client. `first`: it is the first that counts. `foretold_ns`: the whole gap, foretold
 // from the lane's ladder where OutlivedFor says how long it lasted; 0 where there is no such experience.
+// `again`: a silent lane among several counts with that; not under a policy that foretells once.
 // Several lanes count as one: busy until the last is done, next submit the first of any, slack only where
 // every lane has it.
-void MergeLane(const LaneNews& lane, std::int64_t foretold_ns, bool first, Peer* peer);
+void MergeLane(const LaneNews& lane, std::int64_t foretold_ns, bool first, bool again, Peer* peer);
 
 // The length assumed of a kernel that was never timed: short enough to be tried now and then, shorter the
 // longer it has been held, so that it is tried in the end and then known.

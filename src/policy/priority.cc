@@ -13,7 +13,7 @@ Verdict DecidePriority(const View& view, const Ask& ask) {
     const Peer& peer = view.peers[static_cast<std::size_t>(i)];
     if (!IsAbove(peer, ask, view.now_ns)) continue;
     const bool overdue = peer.doing == Doing::kWaiting && peer.busy_until_ns <= view.now_ns;
-    free_at = std::max(free_at, overdue ? LookAgain(peer, view.now_ns) : peer.busy_until_ns);
+    free_at = std::max(free_at, overdue ? LookAgain(peer.busy_until_ns, view.now_ns) : peer.busy_until_ns);
   }
   if (free_at > view.now_ns) return {Action::kWait, Reason::kHolderBusy, 0, free_at};
   if (!WithinBound(view, ask)) return {Action::kWait, Reason::kInFlight, 0, ask.own_until_ns};

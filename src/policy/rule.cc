@@ -89,8 +89,8 @@ std::int64_t Limit(const Peer& peer, std::int64_t now_ns, bool slack, bool again
   return std::max(limit + (next - peer.next_submit_ns), std::int64_t{0});
 }
 
-std::int64_t LookAgain(const Peer& peer, std::int64_t now_ns) {
-  return now_ns + std::max(kSoonNs, (now_ns - peer.busy_until_ns) / kPollShare);
+std::int64_t LookAgain(std::int64_t since_ns, std::int64_t now_ns) {
+  return now_ns + std::max(kSoonNs, (now_ns - since_ns) / kPollShare);
 }
 
 namespace {
@@ -115,8 +115,7 @@ std::int64_t WithinBoundAt(const View& view, const Ask& ask) {
       ask.length_ns > 0 ? std::max<std::int64_t>(0, view.settings.in_flight_bound_ns - ask.length_ns) : 0;
   if (since == view.now_ns) return ask.own_until_ns - room;
   // It does not run yet, and nobody knows when it will have.
-  const std::int64_t look_again = view.now_ns + std::max(kSoonNs, (view.now_ns - since) / kPollShare);
-  return std::max(ask.own_until_ns - room, look_again);
+  return std::max(ask.own_until_ns - room, LookAgain(since, view.now_ns));
 }
 
 bool WithinBound(const View& view, const Ask& ask) {
@@ -144,7 +143,7 @@ Chance FindChance(const View& view, const Ask& ask, bool slack, bool again) {
     clear = std::max(clear, peer.arrived_ns - ask.lead_ns);
     if (busy > view.now_ns) next_event = std::min(next_event, busy);
     if (peer.doing == Doing::kWaiting && busy <= view.now_ns) {
-      next_event = std::min(next_event, LookAgain(peer, view.now_ns));
+      next_event = std::min(next_event, LookAgain(peer.busy_until_ns, view.now_ns));
     }
     if (peer.next_submit_ns > view.now_ns) next_event = std::min(next_event, peer.next_submit_ns);
     last_heard = std::max(last_heard, peer.last_activity_ns);

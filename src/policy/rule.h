@@ -54,8 +54,9 @@ std::int64_t BusyUntil(const Peer& peer, std::int64_t now_ns);
 // is made again among the gaps that lasted as long (`again`); when there is none, nothing may start.
 std::int64_t Limit(const Peer& peer, std::int64_t now_ns, bool slack, bool again);
 
-// When to look again at a peer whose wait outlasts the prediction: soon, and less often the longer it lasts.
-std::int64_t LookAgain(const Peer& peer, std::int64_t now_ns);
+// When to look again at what has outlasted its prediction since `since_ns`: soon, and less often the longer
+// it lasts.
+std::int64_t LookAgain(std::int64_t since_ns, std::int64_t now_ns);
 
 // In-flight rule: own work in flight plus `length` stays within the bound, or nothing of one's own is in
 // flight. In-flight work is a prediction that time alone brings to zero, never an uncompleted event (an event

@@ -135,8 +135,7 @@ class LanePredictor {
     std::uint32_t depth = 0;        // submits that it did not cover
   };
   static constexpr std::uint64_t kLog = 4096;
-  static constexpr std::uint64_t kChunk =
-      64;  // learned at a time without a wait, so that no submit takes long
+  static constexpr std::uint64_t kChunk = 64;  // submits learned from at a time where no wait comes
   Entry& entry(std::uint64_t sequence) { return log_[sequence % kLog]; }
   // H and D after a submit, with what waits since then have shown of the models' error.
   std::int64_t Undisturbed(const Entry& e) const {

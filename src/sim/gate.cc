@@ -34,7 +34,8 @@ void World::UpdatePeer(std::uint32_t client) {
   bool first = true;
   for (const auto& lane : c.lanes) {
     if (!lane->used || !policy::Counts(lane->news, now_)) continue;
-    policy::MergeLane(lane->news, Foretold(lane->predictor.ladders(), lane->news, now_), first, &peer);
+    const Ns foretold = Foretold(lane->predictor.ladders(), lane->news, now_);
+    policy::MergeLane(lane->news, foretold, first, spec_.policy != Policy::kFikit, &peer);
     first = false;
   }
 }
