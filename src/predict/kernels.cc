@@ -20,12 +20,11 @@ constexpr double kSplitRatio = 2.0;        // chosen: ninth against first decile
 
 }  // namespace
 
-KernelTable::KernelTable()
-    : entries_(new (std::nothrow) Entry[kSlots]()), kernels_(new (std::nothrow) Kernel[kCapacity]) {}
+KernelTable::KernelTable() : entries_(new (std::nothrow) Entry[kSlots]()) {}
 
 KernelTable::~KernelTable() {
   delete[] entries_;
-  delete[] kernels_;
+  for (const auto& block : blocks_) delete[] block.load(std::memory_order_relaxed);
 }
 
 Kernel* KernelTable::Find(model::KernelId id) const {
@@ -43,8 +42,13 @@ Kernel* KernelTable::FindOrAdd(model::KernelId id, std::string_view name) {
   const std::lock_guard lock(mutex_);
   if (Kernel* known = Find(id)) return known;
   const std::size_t count = count_.load(std::memory_order_relaxed);
-  if (count >= kCapacity || kernels_ == nullptr || entries_ == nullptr) return nullptr;
-  Kernel& kernel = kernels_[count];
+  if (count >= kCapacity || entries_ == nullptr) return nullptr;
+  if (count % kBlock == 0) {
+    auto* block = new (std::nothrow) Kernel[kBlock];
+    if (block == nullptr) return nullptr;
+    blocks_[count / kBlock].store(block, std::memory_order_relaxed);  // seen by those who see count_, below
+  }
+  Kernel& kernel = blocks_[count / kBlock].load(std::memory_order_relaxed)[count % kBlock];
   kernel.id = id;
   const std::size_t length = std::min(name.size(), sizeof kernel.name - 1);
   std::memcpy(kernel.name, name.data(), length);

@@ -5,6 +5,7 @@
 // and sampled launches only). Kernels are never removed; a table that is full answers "unknown".
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <mutex>
@@ -66,7 +67,8 @@ class KernelTable {
   void AddRecordedGap(Kernel& kernel, std::int64_t gap_ns);
 
   std::size_t size() const { return count_.load(std::memory_order_acquire); }
-  Kernel& at(std::size_t i) const { return kernels_[i]; }  // REQUIRES: i < size()
+  // REQUIRES: i < size().
+  Kernel& at(std::size_t i) const { return blocks_[i / kBlock].load(std::memory_order_relaxed)[i % kBlock]; }
   std::mutex& mutex() const { return mutex_; }
   // Recomputes what the submit path reads. REQUIRES: the mutex held.
   static void Refresh(Kernel& kernel);
@@ -77,8 +79,11 @@ class KernelTable {
     std::atomic<model::KernelId> id;
     std::atomic<Kernel*> kernel;
   };
-  Entry* entries_ = nullptr;   // kSlots, open addressing, linear probing
-  Kernel* kernels_ = nullptr;  // kCapacity
+  // A kernel is most of a KiB: they come in blocks, when they are wanted.
+  static constexpr std::size_t kBlock = 32;
+  static_assert(kCapacity % kBlock == 0);
+  Entry* entries_ = nullptr;  // kSlots, open addressing, linear probing
+  std::array<std::atomic<Kernel*>, kCapacity / kBlock> blocks_{};
   std::atomic<std::size_t> count_{0};
   mutable std::mutex mutex_;
 };
