@@ -45,6 +45,7 @@ void Lane::Refresh() {
   watch_ = ReadWatch(session_.board(), session_.slot_index(), static_cast<int>(slot.priority.load(kRelaxed)));
   controller_.set_limit(LimitOf(slot));
   predictor_.set_spent(controller_.spent());
+  predictor_.set_offer(controller_.offer_ns());
   if (watch_.settings.policy == model::PolicyId::kFikit && !session_.HasOfflineMeans()) {
     base::LogOnce(
         "fikit",
@@ -225,6 +226,7 @@ void Lane::OnEndedRequest() {
   controller_.OnRequest(ended.request_ns, ended.harm_ns, ended.control, ended.floor_harm_ns);
   predictor_.set_caution(controller_.caution());
   predictor_.set_spent(controller_.spent());
+  predictor_.set_offer(controller_.offer_ns());
   predictor_.PlanNext(controller_.NextIsControl(random_.Uniform()));
   if (ended.control) {
     ++pending_.controls;

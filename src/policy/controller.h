@@ -25,10 +25,12 @@ class Controller {
   static constexpr double kAim = 0.8;  // chosen: share of the limit aimed at; the rest absorbs surprise
 
   static constexpr double kMostDebt = 100;  // chosen: windows; time heals
+  // Chosen, the default limit: what lies above it is there to be used, what lies below only absorbs surprise.
+  static constexpr double kOfferAbove = 0.02;
 
   explicit Controller(double limit = 0.02) : limit_(limit) {}
   void set_limit(double limit) {
-    if (limit != limit_) allowance_ = 0;
+    if (limit != limit_) allowance_ = offer_ = 0;
     limit_ = limit;
   }
   double limit() const { return limit_; }
@@ -45,6 +47,10 @@ class Controller {
   // may go into debt, so that kernels longer than what a hundred requests allow keep the limit too, on
   // average.
   bool spent() const { return limit_ <= 0 || allowance_ < 0; }
+  // Nanoseconds that fills may take from the next request beyond what it does not notice: of a limit above
+  // kOfferAbove, what the requests before have left; never more than the limit on that one request, so that
+  // it shows in tails no more than in means.
+  std::int64_t offer_ns() const { return exhausted_ || offer_ < 0 ? 0 : static_cast<std::int64_t>(offer_); }
   // Decides whether the next request is a control; `uniform` in [0, 1).
   bool NextIsControl(double uniform) const { return uniform < kControlShare; }
 
@@ -68,6 +74,7 @@ class Controller {
   double caution_ = 0.3;  // chosen: start careful
   bool exhausted_ = false;
   double allowance_ = 0;  // nanoseconds of harm
+  double offer_ = 0;      // the same, of the part of the limit that is offered
   double scale_ = 1;
   std::array<double, kWindow> harm_{};
   std::array<double, kWindow> base_{};

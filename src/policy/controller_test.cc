@@ -162,5 +162,35 @@ TEST(ControllerTest, AFewControlsSayNothing) {
   EXPECT_FALSE(controller.Measured().known);
 }
 
+// Up to the default limit fills get what is not noticed; above it, what the limit allows.
+TEST(ControllerTest, OnlyAGenerousLimitIsOffered) {
+  for (const double limit : {0.0, 0.005, 0.01, 0.02}) {
+    Controller controller(limit);
+    for (int i = 0; i < 500; ++i) controller.OnRequest(1'000'000, 0, false);
+    EXPECT_EQ(controller.offer_ns(), 0) << limit;
+  }
+  Controller controller(0.05);
+  controller.OnRequest(1'000'000, 0, false);
+  EXPECT_EQ(controller.offer_ns(), 24'000) << "0.8 of 3 % of the request";
+  for (int i = 0; i < 500; ++i) controller.OnRequest(1'000'000, 0, false);
+  EXPECT_EQ(controller.offer_ns(), 50'000) << "never more than the limit on one request";
+  controller.set_limit(0.02);
+  EXPECT_EQ(controller.offer_ns(), 0);
+}
+
+TEST(ControllerTest, WhatIsOfferedKeepsTheLimit) {
+  for (const double limit : {0.05, 0.1, 0.5}) {
+    Controller controller(limit);
+    double harm = 0;
+    for (int i = 0; i < 1000; ++i) {
+      const std::int64_t taken = controller.offer_ns();  // all of it, by fills that fit nowhere else
+      harm += static_cast<double>(taken);
+      controller.OnRequest(1'000'000 + taken, taken, false);
+    }
+    EXPECT_LE(harm / 1000e6, limit) << limit;
+    EXPECT_GE(harm / 1000e6, 0.7 * (limit - Controller::kOfferAbove)) << limit;
+  }
+}
+
 }  // namespace
 }  // namespace mortar::policy

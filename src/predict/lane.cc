@@ -144,14 +144,18 @@ Forecast LanePredictor::AfterSubmit(const Entry& e, const Submission& s) {
   }
   const std::int64_t margin = Margin(step->gap_ns);
   forecast.next_submit_ns = base + std::max<std::int64_t>(0, step->gap_ns + LeadOf(book_.Next()) - margin);
-  if (step != e.place.position || !SlackUsable(*step)) return forecast;
+  const std::int64_t offer = OfferLeft();
+  if (step != e.place.position || !SlackUsable(*step)) {
+    if (offer > 0) forecast.latest_free_ns = forecast.next_submit_ns + offer;
+    return forecast;
+  }
   std::int64_t latest = Undisturbed(e) + step->slack_ns;
   if (const Step* next = book_.Next();
       step->waits && step->depth == 0 && next != nullptr && next->slack_ready()) {
     // The last submit before a wait for it: what starts behind it cannot delay that wait, only the next one.
     latest = base + step->gap_ns + LeadOf(next) + next->slack_ns;
   }
-  forecast.latest_free_ns = std::max(latest - margin, s.now_ns + 1);
+  forecast.latest_free_ns = std::max(latest - margin, s.now_ns + 1) + offer;
   return forecast;
 }
 
@@ -167,15 +171,18 @@ Forecast LanePredictor::OnWaitReturn(std::int64_t now, std::uint64_t covered) {
   }
   const Entry& last = entry(covered);
   const std::int64_t last_disturbed = Disturbed(last);
-  const std::int64_t undisturbed_end = std::max(wait_enter_, Undisturbed(last));
   const std::int64_t disturbed_end = std::max(wait_enter_, last_disturbed);
-  SplitHarm(now - undisturbed_end, disturbed_end - undisturbed_end, last);
+  LearnEarly(last, now);
+  const Step* place = last.place.position;
+  const std::int64_t early = place != nullptr ? std::max(place->early_ns, 0) : 0;
+  const std::int64_t undisturbed_end = std::max(wait_enter_, Undisturbed(last) - early);
+  SplitHarm(now - undisturbed_end, std::max(wait_enter_, last_disturbed - early) - undisturbed_end, last);
   returned_ = now;
   wait_base_ = std::max(entry(sequence_).submitted, Undisturbed(last));
   wait_depth_ = static_cast<std::uint32_t>(sequence_ - covered);
 
   LearnPause(last, now);
-  // Streams that overlap make the model late; the wait knows better.
+  // Where the model is late all the same, the wait knows better.
   Learn(std::min(undisturbed_end, now), !unknown_in_flight_);
   if (covered == sequence_) {
     undisturbed_ = std::min(undisturbed_, now);
@@ -229,7 +236,9 @@ Forecast LanePredictor::AfterWait(std::int64_t now) {
   forecast.next_submit_ns = now + std::max<std::int64_t>(0, gap + LeadOf(next) - margin);
   if (next != nullptr && step == e.place.position && SlackUsable(*next)) {
     const std::int64_t slack = gap + LeadOf(next) + next->slack_ns;
-    forecast.latest_free_ns = now + std::max<std::int64_t>(1, slack - margin);
+    forecast.latest_free_ns = now + std::max<std::int64_t>(1, slack - margin) + OfferLeft();
+  } else if (OfferLeft() > 0) {
+    forecast.latest_free_ns = forecast.next_submit_ns + OfferLeft();
   }
   return forecast;
 }

@@ -11,6 +11,8 @@
 // What floor fills add to that is told by a third model, D without them.
 // Kernels that follow each other without a gap are a pause apart, which is learned: over thousands of kernels
 // a microsecond each would make the models think that the device is idle.
+// Streams that overlap on the device end earlier than the models, which count one kernel after the other: by
+// how much is learned from undisturbed waits, place by place, and taken from H and D where a wait is judged.
 // What a submit may be late by is its slack: T - H - (device time submitted after it and before that wait), H
 // being the model's after it. latest_free = H + slack: a program that keeps the device busy until its wait
 // has none, however far ahead of the device its host is at the moment.
@@ -99,6 +101,9 @@ class LanePredictor {
     caution_ = caution;
     caution_256_ = static_cast<std::int64_t>(caution * 256);
   }
+  // policy::Controller::offer_ns: latest_free lies that much later, less what the request has been harmed
+  // already.
+  void set_offer(std::int64_t offer_ns) { offer_ns_ = offer_ns; }
   // policy::Controller::spent.
   void set_spent(bool spent) { spent_ = spent; }
   const GapLadders& ladders() const { return ladders_; }
@@ -150,6 +155,7 @@ class LanePredictor {
   void Learn(std::int64_t wait_end, bool with_slack);
   void LearnGaps(std::uint64_t end, std::uint64_t mask, std::uint64_t phase);
   void LearnUnwaited();
+  void LearnEarly(const Entry& last, std::int64_t now_ns);
   void LearnPause(const Entry& last, std::int64_t now_ns);
   void LearnLead(std::int64_t lead_ns, Step* step);
   std::int64_t LeadOf(const Step* step) const {
@@ -171,6 +177,7 @@ class LanePredictor {
     return id << 2 | (changed ? StepBook::kPositionsOnly : 0U) | (waited ? 1U : 0U) |
            (std::uint64_t{1} << 63);
   }
+  std::int64_t OfferLeft() const { return std::max<std::int64_t>(0, offer_ns_ - requests_.harm_ns()); }
   bool SlackUsable(const Step& step) const { return slack_allowed_ && ordered_ && step.slack_ready(); }
   model::Copies CopiesOfLate(std::int64_t now_ns) const;
   std::int64_t Margin(std::int64_t gap_ns) const;
@@ -182,6 +189,7 @@ class LanePredictor {
   base::Random random_;
   RequestTracker::Ended ended_;
   double caution_ = 0;
+  std::int64_t offer_ns_ = 0;
   std::int64_t caution_256_ = 0;  // the same in integers, for the submit path
   std::unique_ptr<Entry[]> log_;
   std::unique_ptr<Wait[]> waits_;  // kLog; a submit has at most one wait before it

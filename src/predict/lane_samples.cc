@@ -16,6 +16,8 @@ constexpr std::int64_t kLeadShare = 4;        // chosen: a shorter one counts a 
 constexpr double kLeadQuantile = 0.25;        // chosen: what delays a start once in a while is no lead
 constexpr std::int64_t kDurationShare = 4;    // chosen: a further sample counts a quarter
 constexpr std::int64_t kDurationSpread = 16;  // chosen: a fill is charged a sixteenth more
+constexpr std::int64_t kBlockedNs = 2'000;    // chosen: a shorter wait does not show when the device was done
+constexpr std::int64_t kEarlyShare = 4;       // chosen: a further wait counts a quarter
 
 }  // namespace
 
@@ -67,6 +69,15 @@ std::int64_t LanePredictor::LengthOf(const Kernel& kernel) const {
   if (length == 0 || next == nullptr || next->key >> 2 != SymbolOf(&kernel, false, false) >> 2) return length;
   if (!OwnDuration(kernel, *next, kernel.duration_ns.load(std::memory_order_relaxed))) return length;
   return next->duration_ns + next->duration_ns / kDurationSpread;
+}
+
+void LanePredictor::LearnEarly(const Entry& last, std::int64_t now) {
+  Step* step = last.place.position;
+  if (step == nullptr || unknown_in_flight_ || last.fills != 0 || now - wait_enter_ < kBlockedNs) return;
+  const std::int64_t missed =
+      std::clamp<std::int64_t>(Undisturbed(last) - now, -INT32_MAX / 2, INT32_MAX / 2);
+  step->early_ns +=
+      static_cast<std::int32_t>((missed - step->early_ns) / (step->early_ns == 0 ? 1 : kEarlyShare));
 }
 
 // The wait returned when the device was done with a long chain of kernels, and nothing came in between: what

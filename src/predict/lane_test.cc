@@ -306,5 +306,25 @@ TEST_F(LaneTest, AnEarlyReturnCorrectsTheModel) {
   EXPECT_EQ(lane_.last_harm_ns(), 0);
 }
 
+TEST_F(LaneTest, AnOfferMovesTheLimitUntilHarmHasUsedItUp) {
+  Kernel* k = Make(7, 185);
+  const auto lap = [&] {
+    Submit(k);
+    const Forecast after = Wait();
+    now_ += 500 * kUs;
+    return after;
+  };
+  for (int i = 0; i < 100; ++i) lap();
+  const std::int64_t before = lap().latest_free_ns - now_;
+  lane_.set_offer(40 * kUs);
+  EXPECT_EQ(lap().latest_free_ns - now_, before + 40 * kUs);
+  // A request is twenty waits here. A fill that takes 25 us from one leaves 15 us to the rest of it.
+  fill_until_ = now_ + 25 * kUs;
+  EXPECT_EQ(lap().latest_free_ns - now_, before + 15 * kUs);
+  EXPECT_EQ(lane_.last_harm_ns(), 25 * kUs);
+  for (int i = 0; i < 20; ++i) lap();
+  EXPECT_EQ(lap().latest_free_ns - now_, before + 40 * kUs);
+}
+
 }  // namespace
 }  // namespace mortar::predict

@@ -46,6 +46,8 @@ class RequestTracker {
   // Called by the owner after a request ended: is the next one to be a control? Two requests in a row are
   // then run without fills and the second is the control: the first clears what fills left on the device.
   void PlanNext(bool control);
+  // What fills have cost the open request so far.
+  std::int64_t harm_ns() const { return harm_ + floor_harm_; }
   // Fills must not start now.
   bool withheld() const { return withhold_ > 0; }
 

@@ -24,9 +24,11 @@ struct alignas(64) Step {
   std::uint32_t learned = 0;           // gaps seen
   std::uint32_t slack_learned = 0;
   std::uint32_t duration_ns = 0;  // device time here; 0: never sampled
-  std::uint32_t lead = 0;         // 1 + ns from the submit to its start on an idle device; 0: never seen
-  bool waits = false;             // a wait follows, usually
-  std::uint8_t exceptions = 0;    // times in a row that it was not so
+  std::int32_t early_ns =
+      0;  // how much earlier than modelled an undisturbed wait for what is submitted here returns
+  std::uint32_t lead = 0;       // 1 + ns from the submit to its start on an idle device; 0: never seen
+  bool waits = false;           // a wait follows, usually
+  std::uint8_t exceptions = 0;  // times in a row that it was not so
   std::uint8_t ladder = 0;
   std::uint8_t durations = 0;  // samples behind duration_ns, up to 255
   std::uint8_t asked = 0;      // samples asked for because there were too few

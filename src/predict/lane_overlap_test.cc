@@ -1,0 +1,48 @@
+// Streams that run side by side on the device, which the models count one after the other.
+#include <gtest/gtest.h>
+
+#include "predict/lane.h"
+
+namespace mortar::predict {
+namespace {
+
+constexpr std::int64_t kUs = 1000;
+
+// Submits a collective of 5 ms on one stream and 1 ms of work on another, which runs beside it, and waits for
+// both.
+class OverlapTest : public testing::Test {
+ protected:
+  // `fill_ns`: a fill takes so much of the device before them. Returns the harm of the wait.
+  std::int64_t Lap(std::int64_t fill_ns = 0) {
+    const std::int64_t fill_until = fill_ns != 0 ? now_ + fill_ns : 0;
+    const std::int64_t end = now_ + fill_ns + 5'000 * kUs;
+    lane_.OnSubmit({.kernel = collective_, .now_ns = now_, .fill_until_ns = fill_until, .stream = 1});
+    now_ += 10 * kUs;
+    lane_.OnSubmit({.kernel = work_, .now_ns = now_, .fill_until_ns = fill_until, .stream = 2});
+    lane_.OnWaitEnter(now_);
+    now_ = end;
+    lane_.OnWaitReturn(now_, lane_.last_sequence());
+    now_ += 300 * kUs;
+    return lane_.last_harm_ns();
+  }
+  Kernel* Make(model::KernelId id, std::int64_t duration_us) {
+    Kernel* kernel = kernels_.FindOrAdd(id, "k");
+    for (int i = 0; i < 3; ++i) kernels_.AddSample(*kernel, duration_us * kUs, false);
+    return kernel;
+  }
+
+  KernelTable kernels_;
+  LanePredictor lane_{kernels_, 1};
+  Kernel* collective_ = Make(7, 5'000);
+  Kernel* work_ = Make(8, 1'000);
+  std::int64_t now_ = 1'000'000'000;
+};
+
+TEST_F(OverlapTest, HarmCountsFromWhenTheWaitReturnsUndisturbed) {
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(Lap(), 0);
+  EXPECT_NEAR(static_cast<double>(Lap(2'000 * kUs)), 2e6, 20e3);
+  EXPECT_NEAR(static_cast<double>(Lap(300 * kUs)), 300e3, 20e3);
+}
+
+}  // namespace
+}  // namespace mortar::predict
