@@ -93,7 +93,31 @@ std::int64_t LookAgain(std::int64_t since_ns, std::int64_t now_ns) {
   return now_ns + std::max(kSoonNs, (now_ns - since_ns) / kPollShare);
 }
 
+std::int64_t DueAt(const Peer& peer, std::int64_t now_ns) {
+  const std::int64_t busy = BusyUntil(peer, now_ns);
+  std::int64_t due = kNever;
+  if (busy > now_ns) due = busy;
+  if (peer.doing == Doing::kWaiting && busy <= now_ns) due = LookAgain(peer.busy_until_ns, now_ns);
+  return peer.next_submit_ns > now_ns ? std::min(due, peer.next_submit_ns) : due;
+}
+
 namespace {
+
+// Where nothing is foretold: after a share of the silence so far.
+std::int64_t PollAt(std::int64_t last_heard_ns, std::int64_t now_ns) {
+  return now_ns + std::max(kPollNs, (now_ns - last_heard_ns) / kPollShare);
+}
+
+// Contexts that take turns do not queue behind each other: a fill starts when it is submitted.
+bool MustWait(const View& view, const Peer& peer) {
+  if (view.settings.mode != model::DeviceMode::kSliced) return false;
+  return peer.doing == Doing::kWaiting || peer.busy_until_ns > view.now_ns;
+}
+
+// A submit now could overtake one of the peer's on the way to the device.
+bool Overtakes(const View& view, const Ask& ask, const Peer& peer) {
+  return peer.arrived_ns - ask.lead_ns > view.now_ns;
+}
 
 // Since when what the asker has in flight may have been running. Behind a kernel of somebody above that takes
 // longer than foreseen it does not run yet, however long ago it was to have ended.
@@ -131,36 +155,41 @@ Chance FindChance(const View& view, const Ask& ask, bool slack, bool again) {
   std::int64_t next_event = kNever;
   std::int64_t last_heard = 0;
   bool withheld = false;
-  bool device_busy = false;
+  bool must_wait = false;
   std::int64_t clear = 0;  // before that, a submit could overtake one of theirs on the way to the device
   for (int i = 0; i < view.count; ++i) {
     const Peer& peer = view.peers[static_cast<std::size_t>(i)];
     if (!IsAbove(peer, ask, view.now_ns)) continue;
-    const std::int64_t busy = BusyUntil(peer, view.now_ns);
-    chance.start_ns = std::max(chance.start_ns, busy);
-    device_busy |= busy > view.now_ns || peer.doing == Doing::kWaiting;
+    chance.start_ns = std::max(chance.start_ns, BusyUntil(peer, view.now_ns));
+    must_wait |= MustWait(view, peer);
     chance.limit_ns = std::min(chance.limit_ns, Limit(peer, view.now_ns, slack, again));
     clear = std::max(clear, peer.arrived_ns - ask.lead_ns);
-    if (busy > view.now_ns) next_event = std::min(next_event, busy);
-    if (peer.doing == Doing::kWaiting && busy <= view.now_ns) {
-      next_event = std::min(next_event, LookAgain(peer.busy_until_ns, view.now_ns));
-    }
-    if (peer.next_submit_ns > view.now_ns) next_event = std::min(next_event, peer.next_submit_ns);
+    next_event = std::min(next_event, DueAt(peer, view.now_ns));
     last_heard = std::max(last_heard, peer.last_activity_ns);
     withheld |= peer.withheld;
   }
   chance.end_ns = chance.start_ns + Length(ask);
-  // Contexts that take turns do not queue behind each other: a fill starts when it is submitted.
-  const bool must_wait = view.settings.mode == model::DeviceMode::kSliced && device_busy;
   const bool overtakes = clear > view.now_ns;
   if (overtakes) next_event = clear;
   chance.fits = !withheld && !must_wait && !overtakes &&
                 chance.start_ns + Cost(view.settings, Length(ask)) <= chance.limit_ns;
   chance.reason = withheld ? Reason::kWithheld : chance.fits ? Reason::kFits : Reason::kNoGap;
-  if (next_event == kNever)
-    next_event = view.now_ns + std::max(kPollNs, (view.now_ns - last_heard) / kPollShare);
-  chance.wake_at_ns = next_event;
+  chance.wake_at_ns = next_event == kNever ? PollAt(last_heard, view.now_ns) : next_event;
   return chance;
+}
+
+bool Excludes(const View& view, const Ask& ask, const Peer& peer) {
+  if (!IsAbove(peer, ask, view.now_ns)) return false;
+  if (peer.withheld || MustWait(view, peer) || Overtakes(view, ask, peer)) return true;
+  const std::int64_t start =
+      std::max({view.now_ns + ask.lead_ns, view.fill_until_ns, BusyUntil(peer, view.now_ns)});
+  return start + Cost(view.settings, Length(ask)) > Limit(peer, view.now_ns, /*slack=*/true, /*again=*/true);
+}
+
+std::int64_t LookAgainAt(const View& view, const Ask& ask, const Peer& peer) {
+  if (Overtakes(view, ask, peer)) return peer.arrived_ns - ask.lead_ns;
+  const std::int64_t due = DueAt(peer, view.now_ns);
+  return due == kNever ? PollAt(peer.last_activity_ns, view.now_ns) : due;
 }
 
 bool RunsBeside(const View& view, const Ask& ask) {

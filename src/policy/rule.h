@@ -58,6 +58,10 @@ std::int64_t Limit(const Peer& peer, std::int64_t now_ns, bool slack, bool again
 // it lasts.
 std::int64_t LookAgain(std::int64_t since_ns, std::int64_t now_ns);
 
+// When something that is foretold of `peer` comes due: its work ends, it submits again, or it is to be looked
+// at again because its kernel takes longer than foreseen. Nothing of that: so far ahead that it never comes.
+std::int64_t DueAt(const Peer& peer, std::int64_t now_ns);
+
 // In-flight rule: own work in flight plus `length` stays within the bound, or nothing of one's own is in
 // flight. In-flight work is a prediction that time alone brings to zero, never an uncompleted event (an event
 // may be completed by the very thread that waits here).
@@ -75,6 +79,13 @@ struct Chance {
 };
 // The rule: start + cost <= limit for every client above. Gap-only where `slack` is false.
 Chance FindChance(const View& view, const Ask& ask, bool slack, bool again);
+
+// `peer` is above and alone leaves no room for what is asked (slack, foretold again) behind the claim on the
+// device, whatever all others do: until it changes, something foretold of it comes due, or the claim is taken
+// back. For those who look at many changes: only this one matters.
+bool Excludes(const View& view, const Ask& ask, const Peer& peer);
+// When to look again at such a peer.
+std::int64_t LookAgainAt(const View& view, const Ask& ask, const Peer& peer);
 
 // The asker's copy runs beside kernels, and nobody above copies in that direction.
 bool RunsBeside(const View& view, const Ask& ask);

@@ -11,6 +11,10 @@ void Erase(std::vector<std::uint32_t>& from, std::uint32_t value) {
   from.pop_back();
 }
 
+// Of one program. What leaves room for others (a collective, which waits for its peers most of the time) does
+// so whichever of the two begins first.
+bool MayOverlap(const Op& one, const Op& other) { return one.overlaps || other.overlaps; }
+
 }  // namespace
 
 std::uint32_t Device::AddStream(std::uint32_t client, std::uint32_t tag) {
@@ -46,7 +50,7 @@ void Device::Unblock(std::uint32_t number, Ns now) {
 void Device::ListHead(std::uint32_t number, Ns now) {
   Stream& s = streams_[number];
   const Queued& head = s.front();
-  if (head.op->dependencies != 0 && ready_test_ != nullptr && !ready_test_(ready_context_, s.tag, *head.op)) {
+  if (head.op->dependencies != 0 && ready_test_ != nullptr && !ready_test_(ready_context_, s.tag, head)) {
     return;
   }
   const Ns pause = head.op->pause_ns;
@@ -59,7 +63,10 @@ void Device::ListHead(std::uint32_t number, Ns now) {
   EngineState& engine = engines_[static_cast<std::size_t>(index)];
   engine.heads.push_back(number);
   // A busy engine looks at its heads when it is done, unless this one may run beside or takes turns.
-  if (engine.running.empty() || head.op->overlaps || options_.kind != DeviceKind::kFifo) {
+  const bool beside = std::any_of(engine.running.begin(), engine.running.end(), [&](const Running& running) {
+    return MayOverlap(*head.op, *streams_[running.stream].front().op);
+  });
+  if (engine.running.empty() || beside || options_.kind != DeviceKind::kFifo) {
     const std::uint32_t actor = first_actor_ + static_cast<std::uint32_t>(index);
     if (s.ready_ns < events_.at(actor)) events_.Set(actor, s.ready_ns);
   }
@@ -107,11 +114,14 @@ bool Device::StartNext(EngineState& engine, Ns now, Ns* next) {
   for (const std::uint32_t number : engine.heads) {
     const Stream& s = streams_[number];
     bool beside = true;
+    bool behind_others = false;
     for (const Running& running : engine.running) {
       const bool same = streams_[running.stream].client == s.client;
-      beside &= same ? s.front().op->overlaps : apart;
+      behind_others |= !same && !apart;
+      beside &= same ? MayOverlap(*s.front().op, *streams_[running.stream].front().op) : apart;
     }
-    if (!beside && apart) continue;
+    // What waits for another program's to end does not keep that program from what it runs side by side.
+    if (!beside && (apart || behind_others)) continue;
     if (s.ready_ns > now) {
       if (beside) *next = std::min(*next, s.ready_ns);
       continue;
@@ -185,7 +195,8 @@ bool Device::TakeTurns(EngineState& engine, Ns now, Ns* next) {
   }
   if (own == kNone) return false;
   for (const Running& running : engine.running) {
-    if (running.stream != own && !streams_[own].front().op->overlaps) return false;
+    const Op& other = *streams_[running.stream].front().op;
+    if (running.stream != own && !MayOverlap(*streams_[own].front().op, other)) return false;
   }
   const Stream& s = streams_[own];
   Start(engine, own, s.begun ? now : std::max(now, s.last_end_ns + s.front().op->pause_ns));

@@ -24,8 +24,11 @@ struct DeviceOptions {
   Ns switch_ns = 0;         // kSliced: between two contexts
 };
 
+struct LapRun;  // the listener's
+
 struct Queued {
   const Op* op = nullptr;
+  LapRun* lap = nullptr;  // that it belongs to: hosts may run ahead of the device by more than one
   Ns arrival_ns = 0;
   predict::Kernel* sampled = nullptr;  // its device time is to be read back
   bool begins_graph = false;           // the first of several of one launch
@@ -58,7 +61,7 @@ class Device {
   void Run(int engine, Ns now);
 
   // Asked when an operation comes to the head of its stream: may it run as far as its dependencies go?
-  using ReadyTest = bool (*)(void* context, std::uint32_t tag, const Op& op);
+  using ReadyTest = bool (*)(void* context, std::uint32_t tag, const Queued& queued);
   void set_ready_test(ReadyTest test, void* context) {
     ready_test_ = test;
     ready_context_ = context;

@@ -1,6 +1,6 @@
 // Whose turn is next: one instant an actor, the earliest on top, ties by actor number.
 //
-// A winner tree: Set costs log2(actors) comparisons, Top none. One owner.
+// A winner tree: Set costs log2(actors) comparisons at most, Top none. One owner.
 #pragma once
 
 #include <bit>
@@ -26,7 +26,12 @@ class EventTree {
 
   void Set(std::uint32_t actor, Ns at) {
     at_[actor] = at;
-    for (std::uint32_t node = (leaves_ + actor) / 2; node > 0; node /= 2) winner_[node] = Better(node);
+    for (std::uint32_t node = (leaves_ + actor) / 2; node > 0; node /= 2) {
+      const std::uint32_t winner = Better(node);
+      // Another's place, as before: nothing changes further up.
+      if (winner == winner_[node] && winner != actor) return;
+      winner_[node] = winner;
+    }
   }
 
  private:

@@ -21,6 +21,18 @@ bool World::LearnedEnough(const ClientData& c, Ns now) const {
   return c.next_request >= kLearnRequests && now - kStart >= least;
 }
 
+void World::BeginRun(ClientData& c) {
+  const auto done =
+      std::find_if(c.runs.begin(), c.runs.end(), [](const auto& run) { return run->queued == 0; });
+  c.run = done != c.runs.end() ? done->get() : c.runs.emplace_back(std::make_unique<LapRun>()).get();
+  c.run->lap = c.lap;
+  c.run->bases.clear();
+  for (StreamData& stream : c.streams) {
+    c.run->bases.push_back(stream.submitted);
+    stream.sequences.clear();
+  }
+}
+
 void World::BeginLap(ClientData& c, Ns now) {
   const Program& program = *c.spec->program;
   if (c.learning && LearnedEnough(c, now)) {
@@ -36,10 +48,7 @@ void World::BeginLap(ClientData& c, Ns now) {
   ++c.laps;
   c.joined = 0;
   c.tokens.assign(c.lap->tokens, -1);
-  for (StreamData& stream : c.streams) {
-    stream.base = stream.submitted;
-    stream.sequences.clear();
-  }
+  BeginRun(c);
   for (std::uint32_t i = 0; i < c.thread_count; ++i) {
     ThreadData& t = thread(c, i);
     t.pc = 0;
@@ -184,7 +193,7 @@ void World::BeginWait(ThreadData& t, const Step& step, Ns now) {
   } else {
     const auto* until = &c.lap->untils[step.first_until];
     for (std::uint32_t i = 0; i < step.until_count; ++i) {
-      t.targets.push_back({until[i].stream, c.streams[until[i].stream].base + until[i].ordinal + 1});
+      t.targets.push_back({until[i].stream, c.run->bases[until[i].stream] + until[i].ordinal + 1});
     }
   }
   t.state = ThreadState::kWait;
@@ -249,7 +258,7 @@ void World::ReturnFromWait(ThreadData& t, Ns now) {
   const predict::Forecast forecast = predictor.OnWaitReturn(now, covered);
   if (covered != 0 && c.lanes.size() == 1) {
     c.in_flight_until = std::max(now, predictor.busy_until_ns());
-    if (c.rivals && fill_client_ == t.client) fill_until_ = std::min(fill_until_, c.in_flight_until);
+    if (c.rivals && fill_client_ == t.client) DrawClaimBack(c.in_flight_until);
   }
   while (predictor.TakeChangedLadder() >= 0) c.idle_after = predictor.ladders().idle_after_ns();
   Publish(t, policy::Doing::kRunning, now, forecast);
@@ -270,7 +279,8 @@ void World::ReturnFromWait(ThreadData& t, Ns now) {
 }
 
 void World::Resume(ThreadData& t, Ns now) {
-  events_->Set(t.actor, EventTree::kNever);
+  // At the gate it gets its next event either way; clearing this one first is a good part of a look.
+  if (t.state != ThreadState::kGate) events_->Set(t.actor, EventTree::kNever);
   switch (t.state) {
     case ThreadState::kCall:
       return BeginCall(t, now);

@@ -177,6 +177,43 @@ TEST(RunTest, DevicesRunSideBySide) {
   for (const RequestTimes& request : result.clients[0].requests) EXPECT_EQ(RequestTime(request), 100 * kUs);
 }
 
+// A host that is ahead of the device by a whole lap: what the first lap left on the device still waits for
+// what it waited for, and not for the second lap's.
+TEST(RunTest, OperationsBelongToTheLapThatSubmittedThem) {
+  Program program;
+  program.name = "ahead";
+  program.streams = {{0, 0}, {0, 1}};
+  program.launches = {{1, "first", 10 * kMs}, {3, "second", kMs}};
+  Step begin;
+  begin.kind = StepKind::kBegin;
+  Step first;
+  first.op_count = 1;
+  first.launch = 0;
+  Step second = first;
+  second.first_op = second.launch = 1;
+  Step end;
+  end.kind = StepKind::kEnd;  // without a wait
+  program.judge.threads = {{begin, first, second, end}};
+  program.judge.ops = {
+      {.duration_ns = 10 * kMs, .useful_ns = 10 * kMs},
+      {.duration_ns = kMs, .useful_ns = kMs, .stream = 1, .first_dependency = 0, .dependencies = 1}};
+  program.judge.untils = {{0, 0}};  // the second one waits for the first
+  program.judge.requests = 1;
+  RunSpec spec;
+  spec.clients = {MakeClient(std::make_shared<const Program>(program), 0)};
+  spec.clients[0].arrivals = std::make_shared<const std::vector<Ns>>(std::vector<Ns>{0, kMs});
+  spec.for_ns = 100 * kMs;
+  spec.keep_trace = true;
+  const RunResult result = sim::Run(spec);
+  std::vector<Ns> ends;
+  for (const model::TraceRecord& record : result.clients[0].trace) {
+    if (record.kind == static_cast<std::uint32_t>(model::TraceKind::kDevice) && record.id == 3)
+      ends.push_back(record.end_ns - result.window_begin_ns);
+  }
+  ASSERT_EQ(ends.size(), 2U);
+  EXPECT_EQ(ends[0], 11 * kMs) << "the second lap's first operation would have been done at 20 ms";
+}
+
 TEST(RunTest, SameSpecSameResult) {
   RunSpec spec;
   spec.policy = Policy::kFill;

@@ -2,6 +2,7 @@
 #include "sim/world.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace mortar::sim {
 namespace {
@@ -73,13 +74,29 @@ World::World(const RunSpec& spec) : spec_(spec), settings_(spec.settings) {
       c.below |= other.spec->priority < c.spec->priority;
     }
   }
+  RankClients();
   view_.settings = settings_;
-  view_.count = static_cast<int>(clients_.size());
   look_ns_ = kReactNs + kReactMoreNs * std::max<Ns>(0, static_cast<Ns>(clients_.size()) - 2);
   for (std::uint32_t i = 0; i < clients_.size(); ++i) UpdatePeer(i);
   if (spec.keep_schedule) {
     keeper_ = std::make_unique<ScheduleKeeper>(engine_actors,
                                                static_cast<std::uint32_t>(clients_[0].streams.size()));
+  }
+}
+
+void World::RankClients() {
+  by_rank_.resize(clients_.size());
+  std::iota(by_rank_.begin(), by_rank_.end(), 0U);
+  const auto priority = [&](std::uint32_t client) { return clients_[client].spec->priority; };
+  std::stable_sort(by_rank_.begin(), by_rank_.end(),
+                   [&](std::uint32_t a, std::uint32_t b) { return priority(a) < priority(b); });
+  for (std::uint32_t rank = 0; rank < by_rank_.size(); ++rank) {
+    ClientData& c = clients_[by_rank_[rank]];
+    c.rank = rank;
+    for (const ClientData& other : clients_) {
+      c.above += other.spec->priority < c.spec->priority ? 1 : 0;
+      c.not_below += other.spec->priority <= c.spec->priority ? 1 : 0;
+    }
   }
 }
 
@@ -130,13 +147,13 @@ void World::AddClient(std::uint32_t number, std::uint32_t first_actor) {
   unjudged_ += c.learning ? 1 : 0;
 }
 
-bool World::ReadyTest(void* self, std::uint32_t tag, const Op& op) {
+bool World::ReadyTest(void* self, std::uint32_t tag, const Queued& queued) {
   auto& world = *static_cast<World*>(self);
   ClientData& c = world.clients_[world.tag_client_[tag]];
+  const Op& op = *queued.op;
   for (std::uint32_t i = 0; i < op.dependencies; ++i) {
-    const Until& until = c.lap->untils[op.first_dependency + i];
-    const StreamData& stream = c.streams[until.stream];
-    if (stream.completed < stream.base + until.ordinal + 1) {
+    const Until& until = queued.lap->lap->untils[op.first_dependency + i];
+    if (c.streams[until.stream].completed < queued.lap->bases[until.stream] + until.ordinal + 1) {
       c.blocked_heads = true;
       return false;
     }
@@ -165,8 +182,8 @@ void World::KeepStart(const ClientData& c, std::uint32_t stream, const Queued& q
   const std::uint64_t ordinal = c.streams[stream].completed;
   keeper_->OnStart(engine, stream, op, ready, start);
   for (std::uint32_t i = 0; i < op.dependencies; ++i) {
-    const Until& until = c.lap->untils[op.first_dependency + i];
-    keeper_->OnDependency(stream, ordinal, until.stream, c.streams[until.stream].base + until.ordinal + 1);
+    const Until& until = queued.lap->lap->untils[op.first_dependency + i];
+    keeper_->OnDependency(stream, ordinal, until.stream, queued.lap->bases[until.stream] + until.ordinal + 1);
   }
 }
 
@@ -176,6 +193,7 @@ void World::OnDone(std::uint32_t tag, const Queued& queued, Ns start, Ns end) {
   StreamData& stream = c.streams[tag_stream_[tag]];
   ++events_done_;
   ++stream.completed;
+  --queued.lap->queued;
   --c.in_flight_ops;
   stream.running_end = 0;
   if (queued.foretold_end_ns != 0) c.device_end.Add(queued.foretold_end_ns - end);

@@ -1,7 +1,8 @@
 // Inside a run: clients, their threads and lanes, and the loop that moves time from event to event.
 //
 // Internal to src/sim; use run.h. One owner, one thread. host.cc steps host threads, gate.cc admits submits
-// under the live policies as client/gate.cc and client/lane.cc do, yardstick.cc under the simulator's own.
+// under the live policies as client/gate.cc and client/lane.cc do, gate_own.cc under the simulator's own;
+// gate_view.cc is what clients see of each other.
 #pragma once
 
 #include <memory>
@@ -61,7 +62,9 @@ struct ThreadData {
   Ns began = 0;       // the present call
   Ns held_since = 0;  // at the gate
   bool spins = false;
-  bool waits_its_turn = false;  // at the gate, because of others who wait
+  bool waits_its_turn = false;     // at the gate, because of others who wait
+  policy::Ask ask;                 // at the gate, as last looked at
+  std::uint32_t excluder = kNone;  // rank of the client that alone keeps it there; kNone: not one alone
   bool refused = false;
   std::uint32_t refused_for = 0;  // policy::Reason of the first refusal
   Ns granted = 0;                 // yardsticks: the submit goes then
@@ -72,10 +75,16 @@ struct ThreadData {
   LaneState* lane = nullptr;  // its own, or its client's one
 };
 
+// One run through a program, for as long as operations of it are queued.
+struct LapRun {
+  const Lap* lap = nullptr;
+  std::vector<std::uint64_t> bases;  // by stream: operations submitted before it
+  std::uint64_t queued = 0;
+};
+
 struct StreamData {
   std::uint32_t device = 0;
   std::uint32_t number = 0;  // on that device
-  std::uint64_t base = 0;    // submitted before this lap
   std::uint64_t submitted = 0;
   std::uint64_t completed = 0;
   std::vector<std::uint64_t> sequences;  // by operation of this lap: of its launch, on its lane
@@ -86,6 +95,8 @@ struct StreamData {
 struct ClientData {
   const ClientSpec* spec = nullptr;
   const Lap* lap = nullptr;
+  LapRun* run = nullptr;  // the newest, of `lap`
+  std::vector<std::unique_ptr<LapRun>> runs;
   std::unique_ptr<predict::KernelTable> kernels;
   std::vector<predict::Kernel*> by_launch;
   std::vector<Ns> graph_began;  // by launch: start of the first of several operations
@@ -94,7 +105,10 @@ struct ClientData {
   std::uint32_t first_thread = 0;
   std::uint32_t thread_count = 0;
   std::uint32_t joined = 0;
-  std::vector<Ns> tokens;  // when given; -1: not yet
+  std::vector<Ns> tokens;       // when given; -1: not yet
+  std::uint32_t rank = 0;       // by priority, among all clients
+  std::uint32_t above = 0;      // clients of higher priority
+  std::uint32_t not_below = 0;  // and of the same one, itself included
   bool rivals = false;
   bool below = false;  // somebody has a higher priority
   bool others = false;
@@ -146,6 +160,7 @@ class World final : public DeviceListener {
   // Host threads: host.cc.
   void Resume(ThreadData& t, Ns now);
   void BeginLap(ClientData& c, Ns now);
+  static void BeginRun(ClientData& c);
   void NextStep(ThreadData& t, Ns now);
   bool TakeMark(ThreadData& t, const Step& step, Ns now);
   void EndRequest(ClientData& c, Ns now);
@@ -166,15 +181,23 @@ class World final : public DeviceListener {
   void Submit(ThreadData& t, const Step& step, Ns now);
   void Look(ThreadData& t, const Step& step, Ns now);
   void LookLive(ThreadData& t, const Step& step, Ns now);
+  void Refuse(ThreadData& t, const policy::Verdict& verdict, Ns now);
+  void HoldRefused(ThreadData& t, Ns now, Ns wake_at);
+  void FindExcluder(ThreadData& t, const policy::Verdict& verdict);
+  bool StaysExcluded(ThreadData& t, Ns at);
+  void Foretell(std::uint32_t rank, Ns now);
   void LookOwn(ThreadData& t, const Step& step, Ns now);
   void Pass(ThreadData& t, const Step& step, Ns now, Ns until, bool through_gate, bool filled);
   void AskForFloor(ClientData& c, Ns now, policy::Ask* ask);
   void ChargeFloor(ClientData& c, const policy::Ask& ask, Ns now, bool floor);
   void UpdatePeer(std::uint32_t client);
+  void DrawClaimBack(Ns until);
   void BuildView(std::uint32_t asker, Ns now);
+  void LookAtClaim(std::uint32_t asker, Ns now);
   void Publish(ThreadData& t, policy::Doing doing, Ns now, const predict::Forecast& forecast);
   void Changed(std::uint32_t client, Ns now);
   void Hold(ThreadData& t, Ns now, Ns wake_at);
+  void StopSpinning(ThreadData& t);
   void TakeEnded(ThreadData& t);
   bool UnderThreshold(const ClientData& c) const;
   bool InSlice(ClientData& c, Ns now);
@@ -183,6 +206,7 @@ class World final : public DeviceListener {
 
   // Setting up, and results: world.cc.
   void AddClient(std::uint32_t number, std::uint32_t first_actor);
+  void RankClients();
   void OpenWindow(Ns now);
   void Finish(RunResult* result);
   void Trace(ClientData& c, const model::TraceRecord& record);
@@ -191,7 +215,7 @@ class World final : public DeviceListener {
 
   Step const& step_of(const ThreadData& t) const { return clients_[t.client].lap->threads[t.index][t.pc]; }
   ThreadData& thread(const ClientData& c, std::uint32_t index) { return threads_[c.first_thread + index]; }
-  static bool ReadyTest(void* self, std::uint32_t tag, const Op& op);
+  static bool ReadyTest(void* self, std::uint32_t tag, const Queued& queued);
 
   const RunSpec& spec_;
   policy::Settings settings_;
@@ -203,7 +227,8 @@ class World final : public DeviceListener {
   std::unique_ptr<EventTree> events_;
   std::vector<Device> devices_;
   std::vector<std::uint32_t> spinners_;  // threads at the gate that look at every change
-  policy::View view_;                    // holds all clients, by number
+  std::vector<std::uint32_t> by_rank_;   // clients by priority
+  policy::View view_;                    // holds them in that order
   Ns look_ns_ = kReactNs;
   std::uint32_t fill_client_ = kNone;
   Ns fill_until_ = 0;

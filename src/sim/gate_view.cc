@@ -1,0 +1,158 @@
+// What clients see of each other, and who at the gate looks again when one of them changes.
+#include <algorithm>
+
+#include "policy/policy.h"
+#include "policy/rule.h"
+#include "sim/world.h"
+
+namespace mortar::sim {
+namespace {
+
+std::int64_t Foretold(const predict::GapLadders& ladders, const policy::LaneNews& lane, Ns now) {
+  const Ns lasted = policy::OutlivedFor(lane, now);
+  const int rung = predict::GapLadders::RungOf(lasted);
+  return rung < 0 ? 0 : Ns{ladders.length_us(lane.ladder, rung)} * 1000;
+}
+
+}  // namespace
+
+// What others see of a client, kept up to date as it publishes. The view that policies decide from holds the
+// clients by priority, the asker too: none of its equals' business counts against itself.
+void World::UpdatePeer(std::uint32_t client) {
+  const ClientData& c = clients_[client];
+  policy::Peer& peer = view_.peers[c.rank];
+  peer = policy::Peer{};
+  peer.slot = static_cast<int>(client);
+  peer.priority = c.spec->priority;
+  peer.idle_after_ns = std::clamp<Ns>(c.idle_after, 1'000'000, policy::kStandstillNs);
+  peer.served_ns = c.served;
+  bool first = true;
+  for (const auto& lane : c.lanes) {
+    if (!lane->used || !policy::Counts(lane->news, now_)) continue;
+    const Ns foretold = Foretold(lane->predictor.ladders(), lane->news, now_);
+    policy::MergeLane(lane->news, foretold, first, spec_.policy != Policy::kFikit, &peer);
+    first = false;
+  }
+}
+
+// What is foretold again of a client whose gap outlived its prediction changes as time goes by.
+void World::Foretell(std::uint32_t rank, Ns now) {
+  policy::Peer& peer = view_.peers[rank];
+  const ClientData& c = clients_[by_rank_[rank]];
+  if (c.lanes.size() > 1) return UpdatePeer(by_rank_[rank]);
+  if (peer.doing != policy::Doing::kRunning || peer.next_submit_ns > now) return;
+  const LaneState& lane = *c.lanes.front();
+  peer.foretold_gap_ns = Foretold(lane.predictor.ladders(), lane.news, now);
+}
+
+void World::LookAtClaim(std::uint32_t asker, Ns now) {
+  view_.now_ns = now;
+  view_.fill_until_ns = fill_client_ != asker ? policy::CheckedClaim(fill_until_, now) : 0;
+}
+
+void World::DrawClaimBack(Ns until) {
+  if (until >= fill_until_) return;
+  fill_until_ = until;
+  for (const std::uint32_t number : spinners_) threads_[number].excluder = kNone;
+}
+
+// No policy asks about those of lower priority: they are left out.
+void World::BuildView(std::uint32_t asker, Ns now) {
+  LookAtClaim(asker, now);
+  view_.count = static_cast<int>(clients_[asker].not_below);
+  for (std::uint32_t rank = 0; rank < clients_[asker].above; ++rank) Foretell(rank, now);
+}
+
+void World::Publish(ThreadData& t, policy::Doing doing, Ns now, const predict::Forecast& forecast) {
+  policy::LaneNews& news = t.lane->news;
+  t.lane->used = true;
+  t.lane->last_activity = now;
+  news.doing = doing;
+  news.withheld = forecast.withheld;
+  news.spent = forecast.spent;
+  news.ladder = forecast.ladder;
+  news.copies = forecast.copies;
+  news.busy_until_ns = forecast.busy_until_ns;
+  news.next_submit_ns = forecast.next_submit_ns;
+  news.latest_free_ns = forecast.latest_free_ns;
+  news.arrived_ns = std::max(news.arrived_ns, forecast.arrived_ns);
+  news.last_activity_ns = now;
+  Changed(t.client, now);
+}
+
+// Those who spin at the gate see the change, if it can matter to them: what clients below do never does; what
+// equals do, where the turn is what is waited for; and where one client alone is in the way, only what that
+// one does.
+void World::Changed(std::uint32_t client, Ns now) {
+  if (live_) UpdatePeer(client);
+  const int priority = clients_[client].spec->priority;
+  const Ns at = now + look_ns_;
+  for (std::size_t i = spinners_.size(); i-- > 0;) {  // one that goes to sleep leaves its place to the last
+    ThreadData& t = threads_[spinners_[i]];
+    if (t.client == client) continue;
+    const int own = clients_[t.client].spec->priority;
+    if (own < priority || (own == priority && !t.waits_its_turn)) continue;
+    if (t.excluder != kNone && (t.excluder != clients_[client].rank || StaysExcluded(t, at))) continue;
+    if (events_->at(t.actor) > at) events_->Set(t.actor, at);
+  }
+}
+
+void World::Hold(ThreadData& t, Ns now, Ns wake_at) {
+  const auto number = static_cast<std::uint32_t>(&t - threads_.data());
+  const bool spins = wake_at - now <= kSpinNs;
+  if (spins && !t.spins) spinners_.push_back(number);
+  if (!spins && t.spins) StopSpinning(t);
+  t.spins = spins;
+  events_->Set(t.actor, spins ? wake_at : wake_at - kSpinNs);
+}
+
+void World::StopSpinning(ThreadData& t) {
+  const auto number = static_cast<std::uint32_t>(&t - threads_.data());
+  *std::find(spinners_.begin(), spinners_.end(), number) = spinners_.back();
+  spinners_.pop_back();
+  t.spins = false;
+}
+
+void World::HoldRefused(ThreadData& t, Ns now, Ns wake_at) {
+  t.lane->news.wake_at_ns = wake_at;
+  UpdatePeer(t.client);
+  Hold(t, now, wake_at);
+}
+
+// Looks are what runs of many clients spend their time on, and nearly all find what the last one found.
+void World::FindExcluder(ThreadData& t, const policy::Verdict& verdict) {
+  t.excluder = kNone;
+  if (spec_.policy != Policy::kFill || t.ask.floor_share_ppm != 0 || t.ask.copies != 0) return;
+  if (verdict.reason != policy::Reason::kNoGap && verdict.reason != policy::Reason::kWithheld) return;
+  Ns longest = 0;
+  for (std::uint32_t rank = 0; rank < clients_[t.client].above; ++rank) {
+    const policy::Peer& peer = view_.peers[rank];
+    if (!policy::Excludes(view_, t.ask, peer)) continue;
+    const Ns until = policy::LookAgainAt(view_, t.ask, peer);
+    if (until <= longest) continue;
+    longest = until;
+    t.excluder = rank;
+  }
+}
+
+// As a look at `at` would find it. Where it is the only one above, all is as if it had been looked at.
+bool World::StaysExcluded(ThreadData& t, Ns at) {
+  LookAtClaim(t.client, at);
+  t.ask.assumed_length_ns = policy::AssumedLength(at - t.held_since);
+  Foretell(t.excluder, at);
+  const policy::Peer& peer = view_.peers[t.excluder];
+  if (!policy::Excludes(view_, t.ask, peer)) {
+    t.excluder = kNone;
+    return false;
+  }
+  const Ns wake_at =
+      std::clamp(policy::LookAgainAt(view_, t.ask, peer), at + 1, at + policy::kLongestSleepNs);
+  if (clients_[t.client].above == 1) {
+    HoldRefused(t, at, wake_at);
+  } else {
+    events_->Set(t.actor, wake_at);
+  }
+  return true;
+}
+
+}  // namespace mortar::sim
