@@ -2,44 +2,13 @@
 // on it come to their ends.
 #include <thread>
 
-#include "base/random.h"
+#include "board/garbage.h"
 #include "client_fixture.h"
 
 namespace mortar::tests {
 namespace {
 
 using HostileTest = ClientTest;
-
-// Writes what numbers a random hand would: small, large, negative, all bits set.
-std::uint64_t Garbage(base::Random& random) {
-  switch (random.Next() % 5) {
-    case 0:
-      return random.Next() % 16;
-    case 1:
-      return ~std::uint64_t{0};
-    case 2:
-      return std::uint64_t{1} << (random.Next() % 64);
-    default:
-      return random.Next();
-  }
-}
-
-void Spoil(board::Slot& slot, base::Random& random) {
-  for (auto* word : {&slot.priority, &slot.max_slowdown_ppm, &slot.weight_permille, &slot.flags,
-                     &slot.min_share_ppm, &slot.spare})
-    word->store(static_cast<std::uint32_t>(Garbage(random)));
-  slot.idle_after_ns.store(static_cast<std::int64_t>(Garbage(random)));
-  slot.memory_limit.store(Garbage(random));
-  auto* sums = reinterpret_cast<board::Atomic<std::uint64_t>*>(&slot.counters);
-  for (std::size_t i = 0; i < sizeof slot.counters / sizeof *sums; ++i) sums[i].store(Garbage(random));
-  for (auto& ladder : slot.ladders)
-    ladder.length_us[random.Next() % board::kRungs].store(static_cast<std::uint32_t>(Garbage(random)));
-  board::Lane& lane = slot.lanes[random.Next() % board::kLanes];
-  lane.flags.store(static_cast<std::uint32_t>(Garbage(random)));
-  for (auto* instant : {&lane.busy_until_ns, &lane.next_submit_ns, &lane.latest_free_ns,
-                        &lane.last_activity_ns, &lane.pending_length_ns, &lane.wake_at_ns})
-    instant->store(static_cast<std::int64_t>(Garbage(random)));
-}
 
 TEST_F(HostileTest, ProgramsOutliveGarbage) {
   Program holder = StartJoined("holder", 0, {"hold", "200"});
@@ -48,13 +17,8 @@ TEST_F(HostileTest, ProgramsOutliveGarbage) {
   std::thread vandal([&] {
     base::Random random(7);
     while (!over.load()) {
-      header.policy.store(static_cast<std::uint32_t>(Garbage(random)));
-      header.device_mode.store(static_cast<std::uint32_t>(Garbage(random)));
-      header.off.store(random.Next() % 4 == 0 ? 1 : 0);
-      for (auto* cost : {&header.switch_cost_ns, &header.in_flight_bound_ns, &header.margin_ns})
-        cost->store(static_cast<std::int64_t>(Garbage(random)));
-      header.fill_until.store(Garbage(random));
-      for (int i = 0; i < 4; ++i) Spoil(TheBoard().slot(static_cast<int>(random.Next() % 4)), random);
+      board::Spoil(header, random);
+      for (int i = 0; i < 4; ++i) board::Spoil(TheBoard().slot(static_cast<int>(random.Next() % 4)), random);
       TheBoard().Bump();
       usleep(200);
     }
