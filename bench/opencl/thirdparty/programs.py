@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import random
 import re
 import subprocess
 import sys
@@ -23,25 +24,25 @@ class Kind:
 
 
 def kinds(work, scale):
-    """Each does a fixed amount of work, `scale` times a second or so; work: folder of what is made here."""
-    clips = max(2, round(2 * scale))
+    """Each does a fixed amount of work, `scale` times some seconds; work: folder of what is made here."""
+    clips = max(2, round(8 * scale))
     video = ["ffmpeg", "-hide_banner", "-loglevel", "error", "-nostdin", "-f", "lavfi", "-i",
              f"testsrc2=size=160x120:rate=25:duration={clips}", "-init_hw_device", "opencl=gpu:0.0", "-filter_hw_device",
              "gpu", "-vf", "format=yuv420p,hwupload,avgblur_opencl=sizeX=3,unsharp_opencl,hwdownload,format=yuv420p",
              "-f", "framemd5", "-"]
-    moves = max(4, round(12 * scale))
+    moves = max(4, round(200 * scale))
     game = "".join(f"genmove {'bw'[move % 2]}\n" for move in range(moves)) + "quit\n"
     return [
-        Kind("clfft", [os.path.join(work, "clfft"), str(round(300 * scale))], r"lap \d+ "),
-        Kind("viennacl", [os.path.join(work, "viennacl"), str(round(200 * scale))], r"lap \d+ "),
-        Kind("openmm", ["/usr/bin/python3", os.path.join(HERE, "openmm_argon.py"), str(round(40 * scale))], r"lap \d+ "),
+        Kind("clfft", [os.path.join(work, "clfft"), str(round(2000 * scale))], r"lap \d+ "),
+        Kind("viennacl", [os.path.join(work, "viennacl"), str(round(1200 * scale))], r"lap \d+ "),
+        Kind("openmm", ["/usr/bin/python3", os.path.join(HERE, "openmm_argon.py"), str(round(300 * scale))], r"lap \d+ "),
         Kind("ffmpeg", video, r"\d+, "),
         Kind("leela-zero", ["/usr/games/leelaz", "--gtp", "--weights", os.path.join(work, "network.txt"), "--gpu", "0",
                             "--precision", "single", "--threads", "1", "--playouts", "10", "--noponder", "--seed", "1"],
              r"= \S", game),
-        Kind("hashcat", ["hashcat", "--hash-type", "0", "--attack-mode", "3", "--force", "--opencl-device-types", "1",
-                         "--potfile-disable", "--quiet", "--self-test-disable", "--restore-disable",
-                         os.path.join(work, "hashes.txt"), "?d?d?d?d?d?d"], r"[0-9a-f]{32}:"),
+        Kind("hashcat", ["stdbuf", "-oL", "hashcat", "--hash-type", "0", "--attack-mode", "3", "--force", "--opencl-device-types", "1",
+                         "--potfile-disable", "--quiet", "--self-test-disable", "--restore-disable", "--markov-disable",
+                         "--custom-charset1", "123", os.path.join(work, "hashes.txt"), "?1" + "?d" * 6], r"[0-9a-f]{32}:"),
     ]
 
 
@@ -55,16 +56,18 @@ def build(work):
             raise Failed(f"{' '.join(command)} failed")
     subprocess.run([sys.executable, os.path.join(HERE, "leela_network.py"), os.path.join(work, "network.txt")], check=True)
     with open(os.path.join(work, "hashes.txt"), "w", encoding="ascii") as file:
-        for word in range(100_000, 1_000_000, 45_000):
+        for word in random.Random(1).sample(range(1_000_000, 4_000_000), 40):
             file.write(hashlib.md5(str(word).encode()).hexdigest() + "\n")
+
 
 
 class Run:
     """A program that runs; its laps are noted as they come."""
 
-    def __init__(self, kind, command, environment, work):
+    def __init__(self, kind, command, environment, work, processors):
         self.kind, self.laps, self.lines, self.began = kind, [], [], time.monotonic()
-        self.process = subprocess.Popen(command, env=environment, cwd=work, stdin=subprocess.PIPE,
+        pinned = ["taskset", "--cpu-list", ",".join(map(str, processors))] + command
+        self.process = subprocess.Popen(pinned, env=environment, cwd=work, stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace")
         self.said = ""
         self.readers = [threading.Thread(target=self._read, daemon=True), threading.Thread(target=self._listen, daemon=True)]

@@ -4,13 +4,15 @@ clFFT and ViennaCL (small programs of ours against them), OpenMM, leela-zero (a 
 (two filters), as Debian ships them; really computed by PoCL, while a table says how long each kernel lasts: twice what PoCL
 took in a run alone, 40 us at least. What is measured says nothing about any real device.
 
-A pair: the filler runs again and again (priority 5), the holder once (priority 0); both through `mortar run`.
+A pair: the filler runs again and again (priority 5), the holder once (priority 0); both through `mortar run`. Each has half of
+the processors to itself, so that what they share is the device. Alone and every policy take turns; medians count.
   holder_vs_alone     the holder's speed, its time alone on the emulated device without Mortar over its time in the pair
                       (from the first line of results to the last; hashcat: from start to end). Goal under fill: >= 0.95
   filler_vs_alone     the filler's laps a second meanwhile, over alone
   same_output         both printed exactly what they print without Mortar
-Programs that differ between two runs without Mortar are named, and then only have to end well. Pairs that stand in
---results already are not run again."""
+The policy `apart` is none: both run without Mortar, each on an emulated device of its own. What it costs the holder, processors
+and memory cost. Programs that differ between two runs without Mortar are named, and then only have to end well. Pairs that stand
+in --results already are not run again."""
 
 import argparse
 import json
@@ -28,6 +30,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from programs import Failed, Run, build, kinds  # noqa: E402
 
 POLICIES = ["share", "exclusive", "priority", "fikit", "fill"]
+APART = "apart"
 FACTOR, LEAST_US = 2.0, 40
 PATIENCE_S = 900
 
@@ -51,7 +54,11 @@ class Bench:
                             if not key.startswith(("MORTAR_", "OPENCL_"))}
         self.environment.update(POCL_MAX_PTHREAD_COUNT="1", MORTAR_PROFILES=os.path.join(directory, "profiles"))
         os.mkdir(self.environment["MORTAR_PROFILES"], 0o700)
-        self.alone, self.runs = {}, 0
+        processors = sorted(os.sched_getaffinity(0))
+        half = len(processors) // 2
+        self.for_holder = processors[:half] or processors
+        self.for_filler = processors[half:]
+        self.filler_alone, self.runs = {}, 0
 
     def prepare(self, programs):
         build(self.work)
@@ -75,11 +82,10 @@ class Bench:
     def _kernels(self, kind):
         """{kernel: us}: medians of a run alone on PoCL, which also warms its cache of compiled kernels."""
         environment = self._new_run()
-        Run(kind, kind.command, environment, self.work).finish(PATIENCE_S)
+        self._run(kind, kind.command, environment)
         environment["MORTAR_PROFILES"] = os.path.join(environment["MORTAR_DIR"], "profiles")
         os.mkdir(environment["MORTAR_PROFILES"], 0o700)
-        Run(kind, [self.mortar, "profile", "record", "--name", kind.name, "--"] + kind.command, environment,
-            self.work).finish(PATIENCE_S)
+        self._run(kind, [self.mortar, "profile", "record", "--name", kind.name, "--"] + kind.command, environment)
         shown = subprocess.run([self.mortar, "profile", "show", kind.name, "--json"], env=environment, check=True,
                                capture_output=True, text=True).stdout
         kernels = {}
@@ -89,25 +95,26 @@ class Bench:
                 kernels[kernel["name"]] = max(us, kernels.get(kernel["name"], 0))
         return kernels
 
-    def measure_alone(self, kind):
-        """Twice, for its own spread; and a recording on the emulated device, for fikit."""
-        if kind.name in self.alone:
-            return
-        log(f"{kind.name}: alone")
-        runs = []
-        for _ in range(2):
-            environment = self._new_run()
-            environment.update(OPENCL_LAYERS=self.emulated, MORTAR_EMULATED=self.table)
-            runs.append(Run(kind, kind.command, environment, self.work).finish(PATIENCE_S))
-        Run(kind, [self.mortar, "profile", "record", "--name", kind.name, "--emulate", self.table, "--"] + kind.command,
-            self._new_run(), self.work).finish(PATIENCE_S)
-        self.alone[kind.name] = {
-            "seconds": statistics.mean(run.seconds() for run in runs),
-            "spread": max(run.seconds() for run in runs) / min(run.seconds() for run in runs),
-            "output": runs[0].output(), "repeats": runs[0].output() == runs[1].output(),
-            "rate": len(runs[0].laps) / statistics.mean(run.seconds() for run in runs)}
-        if not self.alone[kind.name]["repeats"]:
+    def _run(self, kind, command, environment, processors=None):
+        return Run(kind, command, environment, self.work, processors or self.for_holder).finish(PATIENCE_S)
+
+    def _bare(self):
+        return dict(self._new_run(), OPENCL_LAYERS=self.emulated, MORTAR_EMULATED=self.table)
+
+    def measure_filler(self, kind):
+        """Twice, to see whether it repeats itself; and a recording on the emulated device, for fikit."""
+        if kind.name in self.filler_alone:
+            return self.filler_alone[kind.name]
+        log(f"{kind.name}: alone, as filler")
+        runs = [self._run(kind, kind.command, self._bare(), self.for_filler) for _ in range(2)]
+        self._run(kind, [self.mortar, "profile", "record", "--name", kind.name, "--emulate", self.table, "--"] +
+                  kind.command, self._new_run())
+        outputs = [run.output() for run in runs]
+        if outputs[0] != outputs[1]:
             log(f"{kind.name}: two runs without Mortar differ; its output is not compared")
+        self.filler_alone[kind.name] = {"output": outputs[0], "repeats": outputs[0] == outputs[1],
+                                        "rate": sum(len(run.laps) for run in runs) / sum(run.seconds() for run in runs)}
+        return self.filler_alone[kind.name]
 
     def _new_run(self):
         self.runs += 1
@@ -119,14 +126,30 @@ class Bench:
         return [self.mortar, "run", "--no-check", "--name", name, "--priority", str(priority), "--emulate", self.table,
                 "--"] + kind.command
 
-    def pair(self, holder, filler, policy):
-        environment = self._new_run()
-        filling = Filling(filler, self._command(filler, filler.name, 5), environment, self.work)
-        name = holder.name if holder is not filler else holder.name + "-2"
+    def pair(self, holder, filler, policies):
+        """Rows, one a policy."""
+        alone = {kind.name: self.measure_filler(kind) for kind in (holder, filler)}
+        seconds, turns = [], {policy: [] for policy in policies}
+        for _ in range(self.options.repetitions):
+            seconds.append(self._run(holder, holder.command, self._bare()).seconds())
+            for policy in policies:
+                turns[policy].append(self._turn(holder, filler, policy, alone))
+        return [self._row(holder, filler, policy, seconds, turns[policy]) for policy in policies]
+
+    def _turn(self, holder, filler, policy, alone):
+        if policy == APART:
+            filler_command, holder_command = filler.command, holder.command
+            filler_environment, holder_environment = self._bare(), self._bare()
+        else:
+            filler_command = self._command(filler, filler.name, 5)
+            holder_command = self._command(holder, holder.name if holder is not filler else holder.name + "-2", 0)
+            filler_environment = holder_environment = self._new_run()
+        filling = Filling(filler, lambda: Run(filler, filler_command, filler_environment, self.work, self.for_filler))
         try:
             filling.await_lap()
-            subprocess.run([self.mortar, "set", "--policy", policy], env=environment, check=True)
-            run = Run(holder, self._command(holder, name, 0), environment, self.work)
+            if policy != APART:
+                subprocess.run([self.mortar, "set", "--policy", policy], env=holder_environment, check=True)
+            run = Run(holder, holder_command, holder_environment, self.work, self.for_holder)
             try:
                 run.finish(PATIENCE_S)
             finally:
@@ -135,24 +158,31 @@ class Bench:
             laps = sum(begin <= lap <= end for lap in filling.laps())
         finally:
             filling.end()
-        alone_holder, alone_filler = self.alone[holder.name], self.alone[filler.name]
-        said = [run.said] + filling.said
+        one, other = alone[holder.name], alone[filler.name]
+        return {"seconds": run.seconds(), "filler": laps / max(end - begin, 1e-9) / other["rate"],
+                "same": (not one["repeats"] or run.output() == one["output"]) and filling.same_as(other),
+                "finished": filling.finished,
+                "said": [line for text in [run.said] + filling.said for line in text.splitlines()
+                         if line.startswith("mortar")]}
+
+    def _row(self, holder, filler, policy, seconds, turns):
         return {"holder": holder.name, "filler": filler.name, "policy": policy,
-                "holder_vs_alone": round(alone_holder["seconds"] / run.seconds(), 4),
-                "filler_vs_alone": round(laps / max(end - begin, 1e-9) / alone_filler["rate"], 4),
-                "same_output": (not alone_holder["repeats"] or run.output() == alone_holder["output"]) and
-                               filling.same_as(alone_filler),
-                "filler_runs_checked": filling.finished, "alone_spread": round(alone_holder["spread"], 3),
-                "mortar_said": sorted({line for text in said for line in text.splitlines() if line.startswith("mortar")}),
+                "holder_vs_alone": round(statistics.median(seconds) / statistics.median(t["seconds"] for t in turns), 4),
+                "filler_vs_alone": round(statistics.median(t["filler"] for t in turns), 4),
+                "same_output": all(t["same"] for t in turns), "filler_runs_checked": sum(t["finished"] for t in turns),
+                "repetitions": len(turns), "holder_alone_s": round(statistics.median(seconds), 3),
+                "alone_spread": round(max(seconds) / min(seconds), 3),
+                "pair_spread": round(max(t["seconds"] for t in turns) / min(t["seconds"] for t in turns), 3),
+                "mortar_said": sorted({line for t in turns for line in t["said"]}),
                 "ran_on": f"emulated device over PoCL, {os.cpu_count()} processors, {platform.machine()}"}
 
 
 class Filling(threading.Thread):
     """A filler that runs again and again; every run that ends is kept for comparison."""
 
-    def __init__(self, kind, command, environment, work):
+    def __init__(self, kind, start_one):
         super().__init__(daemon=True)
-        self.kind, self.start_one = kind, lambda: Run(kind, command, environment, work)
+        self.kind, self.start_one = kind, start_one
         self.runs, self.over, self.failure = [], False, None
         self.start()
 
@@ -198,15 +228,13 @@ class Filling(threading.Thread):
 
 
 def plan(programs, options):
-    """Pairs in the order in which they run: each program as holder and as filler first."""
+    """(holder, filler) in the order in which they run, each program as both first; and the policies."""
     ring = [(programs[i], programs[(i + 1) % len(programs)]) for i in range(len(programs))]
     rest = [] if options.quick else [(a, b) for a in programs for b in programs if (a, b) not in ring]
-    policies = options.policy or (["fill", "share"] if options.quick else POLICIES)
-    policies = sorted(policies, key=lambda policy: policy not in ("fill", "share"))
+    policies = options.policy or (["fill", "share"] if options.quick else ["fill", "share", "priority", "exclusive", "fikit", APART])
     chosen = [(a, b) for a, b in ring + rest if (not options.holder or a.name in options.holder) and
               (not options.filler or b.name in options.filler)]
-    first = [(a, b, policy) for policy in policies for a, b in chosen]
-    return first
+    return chosen, policies
 
 
 def parse_arguments():
@@ -217,7 +245,9 @@ def parse_arguments():
     parser.add_argument("--program", action="append", help="only these programs (repeatable)")
     parser.add_argument("--holder", action="append", help="only pairs with this holder (repeatable)")
     parser.add_argument("--filler", action="append", help="only pairs with this filler (repeatable)")
-    parser.add_argument("--policy", action="append", choices=POLICIES, help="only this policy (repeatable)")
+    parser.add_argument("--policy", action="append", choices=POLICIES + [APART],
+                        help="only this policy (repeatable)")
+    parser.add_argument("--repetitions", type=int, default=3, help="of each policy, and alone before each (3)")
     parser.add_argument("--scale", type=float, default=1.0, help="how much work a run is (1: some seconds)")
     parser.add_argument("--work", default="out/thirdparty", help="folder for what is built and recorded (out/thirdparty)")
     parser.add_argument("--results", help="file of results: pairs in it are not run again, new ones are added")
@@ -228,6 +258,19 @@ def parse_arguments():
 def print_row(row):
     print(f"{row['holder']:<12}{row['filler']:<12}{row['policy']:<11}{row['holder_vs_alone']:>8.3f}"
           f"{row['filler_vs_alone']:>8.3f}  {'same' if row['same_output'] else 'DIFFERENT'}", flush=True)
+
+
+def report(rows, options):
+    """Writes them down; returns whether any is bad."""
+    for row in rows:
+        if options.results:
+            with open(options.results, "a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+        if options.json:
+            print(json.dumps(row), flush=True)
+        elif "failed" not in row:
+            print_row(row)
+    return any("failed" in row or not row["same_output"] for row in rows)
 
 
 def main():
@@ -247,25 +290,18 @@ def main():
         if not options.json:
             print(f"{'holder':<12}{'filler':<12}{'policy':<11}{'holder':>8}{'filler':>8}  output    (x alone; an emulated "
                   "device)")
-        for holder, filler, policy in plan(programs, options):
-            if (holder.name, filler.name, policy) in done:
+        pairs, policies = plan(programs, options)
+        for holder, filler in pairs:
+            wanted = [policy for policy in policies if (holder.name, filler.name, policy) not in done]
+            if not wanted:
                 continue
-            for kind in (holder, filler):
-                bench.measure_alone(kind)
-            log(f"{holder.name} with {filler.name}, {policy}")
+            log(f"{holder.name} with {filler.name}")
             try:
-                row = bench.pair(holder, filler, policy)
+                new = bench.pair(holder, filler, wanted)
             except Failed as failure:
-                row = {"holder": holder.name, "filler": filler.name, "policy": policy, "failed": str(failure)}
+                new = [{"holder": holder.name, "filler": filler.name, "policy": ",".join(wanted), "failed": str(failure)}]
                 log(str(failure))
-            bad = bad or "failed" in row or not row["same_output"]
-            if options.results:
-                with open(options.results, "a", encoding="utf-8") as file:
-                    file.write(json.dumps(row) + "\n")
-            if options.json:
-                print(json.dumps(row), flush=True)
-            elif "failed" not in row:
-                print_row(row)
+            bad = report(new, options) or bad
     except Failed as failure:
         log(str(failure))
         return 1
