@@ -93,6 +93,10 @@ std::int64_t LookAgain(std::int64_t since_ns, std::int64_t now_ns) {
   return now_ns + std::max(kSoonNs, (now_ns - since_ns) / kPollShare);
 }
 
+namespace {
+
+// When something that is foretold of `peer` comes due: its work ends, it submits again, or it is to be looked
+// at again because its kernel takes longer than foreseen.
 std::int64_t DueAt(const Peer& peer, std::int64_t now_ns) {
   const std::int64_t busy = BusyUntil(peer, now_ns);
   std::int64_t due = kNever;
@@ -100,8 +104,6 @@ std::int64_t DueAt(const Peer& peer, std::int64_t now_ns) {
   if (peer.doing == Doing::kWaiting && busy <= now_ns) due = LookAgain(peer.busy_until_ns, now_ns);
   return peer.next_submit_ns > now_ns ? std::min(due, peer.next_submit_ns) : due;
 }
-
-namespace {
 
 // Where nothing is foretold: after a share of the silence so far.
 std::int64_t PollAt(std::int64_t last_heard_ns, std::int64_t now_ns) {

@@ -58,10 +58,6 @@ std::int64_t Limit(const Peer& peer, std::int64_t now_ns, bool slack, bool again
 // it lasts.
 std::int64_t LookAgain(std::int64_t since_ns, std::int64_t now_ns);
 
-// When something that is foretold of `peer` comes due: its work ends, it submits again, or it is to be looked
-// at again because its kernel takes longer than foreseen. Nothing of that: so far ahead that it never comes.
-std::int64_t DueAt(const Peer& peer, std::int64_t now_ns);
-
 // In-flight rule: own work in flight plus `length` stays within the bound, or nothing of one's own is in
 // flight. In-flight work is a prediction that time alone brings to zero, never an uncompleted event (an event
 // may be completed by the very thread that waits here).
