@@ -45,7 +45,7 @@ class Emulated(emulated_runs.Runner):
         return (self._record(scenario, "holder", scenario["holder"] + ["--requests", "200"]),
                 self._record(scenario, "filler", ["--filler-us", str(scenario["filler_us"]), "--seconds", "1"]))
 
-    def device(self, _):
+    def device_flags(self, _):
         return []
 
     def _record(self, scenario, role, arguments):
@@ -65,7 +65,7 @@ class Cuda(runs.Runner):
         return (self.record("holder", scenario["holder"] + ["--requests", "60"]),
                 self.record("filler", ["--requests", "60"]))
 
-    def device(self, scenario):
+    def device_flags(self, scenario):
         if scenario["mode"] == "merged":
             return ["--device", "fifo"]  # every kernel of these programs fills the device
         return ["--device", "sliced", "--slice", "2ms", "--switch-cost", f"{self.switch_us}us"]
@@ -76,7 +76,7 @@ class Cuda(runs.Runner):
 
 def predict(runner, scenario, holder, filler):
     command = [runner.mortar, "sim", "--holder", holder, "--filler", filler, "--policy", ",".join(POLICIES), "--for",
-               "5s", "--no-jitter", "--json"] + runner.device(scenario)
+               "5s", "--no-jitter", "--json"] + runner.device_flags(scenario)
     done = subprocess.run(command, stdout=subprocess.PIPE, check=False, text=True)
     if done.returncode != 0:
         raise RunError(f"{' '.join(command)} ended with {done.returncode}")

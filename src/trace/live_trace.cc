@@ -66,6 +66,14 @@ void LiveTrace::AddName(const ChromeEvent& event) {
     ProgramOf(event.pid).name = Before(event.label, " (priority ");
   } else if (event.name == "process_labels") {
     ProgramOf(event.pid).device = Behind(event.label, ", device ");
+  } else if (event.name == "thread_name") {
+    // A thread's requests and its calls are on tracks of their own.
+    const std::string_view label = Before(event.label, ", row ");
+    const bool host = label.starts_with("host") || label.starts_with("requests");
+    const std::string_view number = Behind(label, ", thread ");
+    std::int64_t lane = 1;
+    if (host && (number.empty() || ParseTrailingNumber(number, &lane)))
+      ProgramOf(event.pid).lanes.emplace(event.tid, lane);
   }
 }
 
@@ -88,7 +96,13 @@ base::Status LiveTrace::AddHostEvent(const ChromeEvent& event) {
   host.start_ns = event.ts_ns;
   host.duration_ns = std::max<std::int64_t>(event.dur_ns, 0);
   host.what = event.what;
-  if (!ParseTrailingNumber(event.tid, &host.thread)) host.thread = 0;
+  const auto& lanes = ProgramOf(event.pid).lanes;
+  const auto lane = lanes.find(event.tid);
+  if (lane != lanes.end()) {
+    host.thread = lane->second;
+  } else if (!ParseTrailingNumber(event.tid, &host.thread)) {
+    host.thread = 0;
+  }
   return {};
 }
 

@@ -50,6 +50,7 @@ class LiveTrace {
   struct Program {
     std::string name, device;
     std::int64_t process = 0;
+    std::map<std::string, std::int64_t, std::less<>> lanes;  // by the tid of a track: whose it is
     std::vector<Op> ops;
     std::vector<HostEvent> host;
   };

@@ -57,7 +57,9 @@ void ExpectServe(const Recording& r) {
   EXPECT_EQ(r.ops[2].call, 2u);
   EXPECT_EQ(r.calls[3].waits.count, 1u);
   EXPECT_EQ(r.calls[3].tail_ns, 3 * kUs);
-  EXPECT_EQ(r.requests.size(), 1u);
+  ASSERT_EQ(r.requests.size(), 1u);
+  EXPECT_EQ(r.threads.size(), 1u) << "a request that takes longer than recorded ends where its calls do";
+  EXPECT_EQ(r.requests[0].thread, 0u);
   EXPECT_EQ(r.devices[0].name, "gpu");
   EXPECT_EQ(r.notes[0].count, 1u);
   EXPECT_THAT(r.notes[0].what, HasSubstr("predicted, not measured"));

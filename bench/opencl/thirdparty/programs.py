@@ -40,8 +40,10 @@ def kinds(work, scale):
         Kind("leela-zero", ["/usr/games/leelaz", "--gtp", "--weights", os.path.join(work, "network.txt"), "--gpu", "0",
                             "--precision", "single", "--threads", "1", "--playouts", "10", "--noponder", "--seed", "1"],
              r"= \S", game),
-        Kind("hashcat", ["stdbuf", "-oL", "hashcat", "--hash-type", "0", "--attack-mode", "3", "--force", "--opencl-device-types", "1",
-                         "--potfile-disable", "--quiet", "--self-test-disable", "--restore-disable", "--markov-disable",
+        # A session of its own: two of one name refuse to run side by side.
+        Kind("hashcat", ["sh", "-c", 'exec stdbuf -oL hashcat --session mortar-$$ "$@"', "sh", "--hash-type", "0",
+                         "--attack-mode", "3", "--force", "--opencl-device-types", "1", "--potfile-disable", "--quiet",
+                         "--self-test-disable", "--restore-disable", "--logfile-disable", "--markov-disable",
                          "--custom-charset1", "123", os.path.join(work, "hashes.txt"), "?1" + "?d" * 6], r"[0-9a-f]{32}:"),
     ]
 
