@@ -102,6 +102,10 @@ class Soak:
         happens()
         self.watch.allow(self.programs)
 
+    def _error(self, text):
+        print(f"soak: error: {text}", file=sys.stderr, flush=True)
+        self.errors.append(text)
+
     def _count(self, what, detail=""):
         self.counts[what] += 1
         self.watch.tell(f"{what} {detail}".strip())
@@ -134,7 +138,7 @@ class Soak:
         well, said = program.end()
         said = "\n".join(line for line in said.splitlines() if EXPECTED not in line)
         if not well or said:
-            self.errors.append(f"{program.name}: {said or 'ended with ' + str(program.process.returncode)}")
+            self._error(f"{program.name}: {said or 'ended with ' + str(program.process.returncode)}")
         program.remove()
 
     def _kill(self):
@@ -213,7 +217,7 @@ class Soak:
         names = {client["name"] for client in shown["clients"]}
         for program in self.programs:
             if program.last() != 0 and program.name not in names and not program.stopped:
-                self.errors.append(f"mortar status does not show {program.name}")
+                self._error(f"mortar status does not show {program.name}")
         self._count("status")
 
     # What it takes.
@@ -226,7 +230,7 @@ class Soak:
         done = subprocess.run([self.worlds.mortar, *words], env=self.worlds.environment, capture_output=True, text=True,
                               check=False, timeout=60)
         if done.returncode != 0:
-            self.errors.append(f"mortar {' '.join(words)}: {done.stderr.strip()}")
+            self._error(f"mortar {' '.join(words)}: {done.stderr.strip()}")
         return done.stdout or "{}"
 
     def _start(self, program):
@@ -245,7 +249,7 @@ class Soak:
         for program in list(self.programs):
             if not program.lives():
                 _, said = program.process.communicate()
-                self.errors.append(f"{program.name} ended by itself with {program.process.returncode}: "
+                self._error(f"{program.name} ended by itself with {program.process.returncode}: "
                                    f"{said.decode(errors='replace').strip()[-300:]}")
                 self.programs.remove(program)
                 self.watch.forget(program)
@@ -261,9 +265,9 @@ class Soak:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.options.port}{path}", timeout=10) as answer:
                 if answer.status != 200 or not answer.read():
-                    self.errors.append(f"mortar serve answers {answer.status} to {path}")
+                    self._error(f"mortar serve answers {answer.status} to {path}")
         except OSError as error:
-            self.errors.append(f"mortar serve does not answer {path}: {error}")
+            self._error(f"mortar serve does not answer {path}: {error}")
         self.counts["pages asked for"] += 1
 
     def _sample(self):
@@ -279,15 +283,15 @@ class Soak:
         for one in self.controls:
             well, said = one.end()
             if not well:
-                self.errors.append(f"{one.name}: {said}")
+                self._error(f"{one.name}: {said}")
             one.remove()
         self.serve.send_signal(signal.SIGTERM)
         self.serve.communicate(timeout=30)
         if self.serve.returncode not in (0, -signal.SIGTERM):
-            self.errors.append(f"mortar serve ended with {self.serve.returncode}")
+            self._error(f"mortar serve ended with {self.serve.returncode}")
         left = json.loads(self._mortar("status", "--json"))["clients"]
         if left:
-            self.errors.append(f"clients left on the boards: {[client['name'] for client in left]}")
+            self._error(f"clients left on the boards: {[client['name'] for client in left]}")
         self._look_for_files()
 
     def _look_for_files(self):
@@ -297,7 +301,7 @@ class Soak:
                                                recursive=True)
                     if os.path.isfile(path) and (".damaged" in path or ".tmp" in path or os.path.getsize(path) == 0)]
         if strange:
-            self.errors.append(f"files left behind: {strange[:10]}")
+            self._error(f"files left behind: {strange[:10]}")
 
     def stop(self):
         for one in self.programs + self.controls:

@@ -172,9 +172,9 @@ Forecast LanePredictor::OnWaitReturn(std::int64_t now, std::uint64_t covered) {
   const Entry& last = entry(covered);
   const std::int64_t last_disturbed = Disturbed(last);
   const std::int64_t disturbed_end = std::max(wait_enter_, last_disturbed);
-  LearnEarly(last, now);
-  const Step* place = last.place.position;
-  const std::int64_t early = place != nullptr ? std::max(place->early_ns, 0) : 0;
+  Step* position = PositionOf(covered);
+  LearnEarly(last, position, now);
+  const std::int64_t early = position != nullptr ? std::max(position->early_ns, 0) : 0;
   const std::int64_t undisturbed_end = std::max(wait_enter_, Undisturbed(last) - early);
   SplitHarm(now - undisturbed_end, std::max(wait_enter_, last_disturbed - early) - undisturbed_end, last);
   returned_ = now;

@@ -155,7 +155,11 @@ class LanePredictor {
   void Learn(std::int64_t wait_end, bool with_slack);
   void LearnGaps(std::uint64_t end, std::uint64_t mask, std::uint64_t phase);
   void LearnUnwaited();
-  void LearnEarly(const Entry& last, std::int64_t now_ns);
+  // Null also where the position is gone: a new period has taken its memory.
+  Step* PositionOf(std::uint64_t sequence) {
+    return sequence < placed_from_ ? nullptr : entry(sequence).place.position;
+  }
+  void LearnEarly(const Entry& last, Step* position, std::int64_t now_ns);
   void LearnPause(const Entry& last, std::int64_t now_ns);
   void LearnLead(std::int64_t lead_ns, Step* step);
   std::int64_t LeadOf(const Step* step) const {

@@ -1,6 +1,9 @@
 // Streams that run side by side on the device, which the models count one after the other.
 #include <gtest/gtest.h>
 
+#include <vector>
+
+#include "base/random.h"
 #include "predict/lane.h"
 
 namespace mortar::predict {
@@ -42,6 +45,29 @@ TEST_F(OverlapTest, HarmCountsFromWhenTheWaitReturnsUndisturbed) {
   for (int i = 0; i < 100; ++i) EXPECT_EQ(Lap(), 0);
   EXPECT_NEAR(static_cast<double>(Lap(2'000 * kUs)), 2e6, 20e3);
   EXPECT_NEAR(static_cast<double>(Lap(300 * kUs)), 300e3, 20e3);
+}
+
+// A wait may be for a submit of a period that is gone meanwhile, and its memory with it.
+TEST_F(OverlapTest, WaitsReachBackIntoPeriodsThatAreGone) {
+  std::vector<Kernel*> kernels;
+  for (model::KernelId id = 10; id < 20; ++id) kernels.push_back(Make(id, 50));
+  base::Random random(5);
+  for (int phase = 0; phase < 60; ++phase) {
+    const std::size_t period = 2 + random.Next() % 40;
+    std::vector<Kernel*> pattern;
+    for (std::size_t i = 0; i < period; ++i) pattern.push_back(kernels[random.Next() % kernels.size()]);
+    const std::uint64_t behind = random.Next() % 200;
+    for (std::size_t i = 0; i < 20 * period; ++i) {
+      lane_.OnSubmit({.kernel = pattern[i % period], .now_ns = now_, .stream = 1});
+      now_ += 60 * kUs;
+      if (i % period != 0 || lane_.last_sequence() <= behind) continue;
+      lane_.OnWaitEnter(now_);
+      now_ += 10 * kUs;
+      lane_.OnWaitReturn(now_, lane_.last_sequence() - behind);
+      EXPECT_GE(lane_.last_harm_ns(), 0);
+    }
+  }
+  EXPECT_GT(lane_.period_submits(), 0U);
 }
 
 }  // namespace

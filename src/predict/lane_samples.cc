@@ -37,7 +37,7 @@ void LanePredictor::OnSampled(const Kernel& kernel, std::int64_t submitted, std:
   }
   const Entry& e = entry(low);
   if (e.submitted != submitted || e.kernel != &kernel) return;
-  Step* step = low < placed_from_ ? nullptr : e.place.position;
+  Step* step = PositionOf(low);
   if (began >= submitted && e.idle != 0) LearnLead(began - submitted, step);
   if (step == nullptr) return;
   const std::int64_t usual = kernel.duration_ns.load(std::memory_order_relaxed);
@@ -71,8 +71,7 @@ std::int64_t LanePredictor::LengthOf(const Kernel& kernel) const {
   return next->duration_ns + next->duration_ns / kDurationSpread;
 }
 
-void LanePredictor::LearnEarly(const Entry& last, std::int64_t now) {
-  Step* step = last.place.position;
+void LanePredictor::LearnEarly(const Entry& last, Step* step, std::int64_t now) {
   if (step == nullptr || unknown_in_flight_ || last.fills != 0 || now - wait_enter_ < kBlockedNs) return;
   const std::int64_t missed =
       std::clamp<std::int64_t>(Undisturbed(last) - now, -INT32_MAX / 2, INT32_MAX / 2);
