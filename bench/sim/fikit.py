@@ -29,6 +29,7 @@ SETTINGS = {
     "periodic, asynchronous": ["--arrivals", "periodic:50%"],
     "periodic, blocking": ["--arrivals", "periodic:50%", "--blocking"],
 }
+PERIODIC_TIMES = 5  # as long: a request must come, and end
 
 
 def find_root():
@@ -45,9 +46,13 @@ def find_tool(root):
     sys.exit("fikit.sh: no mortar; build it first (./dev build release) or set MORTAR")
 
 
+def duration(options, flags):
+    return f"{options.seconds * (PERIODIC_TIMES if '--arrivals' in flags else 1)}s"
+
+
 def run(tool, options, extra):
     command = [tool, "sim", "matrix", "--holders", *options.recordings, "--fillers", *options.recordings, "--policies",
-               ",".join(POLICIES), "--without-yardsticks", "--for", options.duration, "--json"] + extra
+               ",".join(POLICIES), "--without-yardsticks", "--for", duration(options, extra), "--json"] + extra
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
         sys.exit(f"fikit.sh: {' '.join(command)} ended with {done.returncode}: {done.stderr.strip()[-300:]}")
@@ -87,7 +92,8 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recordings", nargs="*", default=[os.path.join(shared, "traces")],
                         help="files or folders (default: the shared recordings)")
-    parser.add_argument("--for", dest="duration", default="1s", metavar="TIME", help="to simulate each pair (1s)")
+    parser.add_argument("--for", dest="seconds", default=1.0, type=lambda text: float(text.removesuffix("s")), metavar="TIME",
+                        help="to simulate each pair back to back (1s); periodic five times as long")
     parser.add_argument("--setting", action="append", choices=list(SETTINGS), help="only this one (repeatable)")
     parser.add_argument("--json", action="store_true", help="one JSON object a setting, slice, cost and policy")
     options = parser.parse_args()

@@ -108,9 +108,14 @@ Bench::Made Bench::MakeHolder(const Source& holder) const {
   spec.record_offline = true;
   RunResult first = Run(spec);
   alone->offline = std::make_shared<const std::vector<OfflineMeans>>(std::move(first.clients[0].offline));
-  alone->rate = 1e9 / MeanRequest(first.clients[0]);
   spec.record_offline = false;
   if (compile.drain_requests) {
+    if (first.clients[0].requests.empty()) {  // longer than what is simulated; its rate may be asked for all the same
+      RunSpec longer = spec;
+      longer.for_ns *= 10;
+      first = Run(longer);
+    }
+    alone->rate = 1e9 / MeanRequest(first.clients[0]);
     auto arrivals = MakeArrivalInstants(options_, alone->rate);
     if (!arrivals) return arrivals.error();
     alone->arrivals = std::make_shared<const std::vector<Ns>>(std::move(arrivals).value());
