@@ -84,6 +84,16 @@ TEST(MatrixTest, HolderWithoutARequestInTheTimeSimulatedLeavesARow) {
   EXPECT_TRUE(std::isnan(row->mean_x));
 }
 
+TEST(MatrixTest, TheSoloRateIsKnownOfRequestsThatOutlastTheRun) {
+  PairOptions options;
+  options.for_ns = kMs;
+  options.arrivals = *trace::ParseArrivals("periodic:50%");
+  Bench bench(options);
+  const auto alone = bench.HolderAlone(Sketch("long", {.launches = 40, .apart = 90 * kUs}));
+  ASSERT_FALSE(alone.ok());
+  EXPECT_NE(alone.error().message.find("simulate longer"), std::string::npos) << alone.error().message;
+}
+
 TEST(MatrixTest, UnknownFileIsNamed) {
   const auto read = ReadSources({"/nowhere/a.json"}, 2);
   ASSERT_FALSE(read.ok());
