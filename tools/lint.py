@@ -41,7 +41,7 @@ def main():
     parser.add_argument("--deep", action="store_true")
     parser.add_argument("database")
     parser.add_argument("only", nargs="*")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     with open(arguments.database, encoding="utf-8") as file:
         sources = {os.path.normpath(os.path.join(entry["directory"], entry["file"])) for entry in json.load(file)}
     root = os.getcwd() + os.sep
