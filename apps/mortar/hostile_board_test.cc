@@ -2,7 +2,9 @@
 // read, whole lines and whole JSON, and nothing that would spoil a terminal.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <thread>

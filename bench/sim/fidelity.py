@@ -2,19 +2,17 @@
 
 For each scenario both programs are first recorded alone (`mortar trace record`), then `mortar sim` predicts each pair under
 each policy, and only then the pair is run and measured. Compared: the holder's median and p99 request time against alone,
-and the filler's kernels a second against alone; error: predicted minus measured, and where `mortar sim` gives two bounds (merged), by
-how much the measured value lies outside them. The emulated device computes kernels on
-the processor and lets them end when a duration table says (docs/emulated.md); the simulated CUDA device computes nothing
-and says when kernels end (docs/simcuda.md). Nothing is said about any real device.
+and the filler's kernels a second against alone; error: predicted minus measured, and where `mortar sim` gives two bounds
+(merged), by how much the measured value lies outside them. The emulated device computes kernels on the processor and lets
+them end when a duration table says (docs/emulated.md); the simulated CUDA device computes nothing and says when kernels end
+(docs/simcuda.md). Nothing is said about any real device.
 """
 
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", folder) for folder in ("opencl", "cuda", "common")]
@@ -117,6 +115,7 @@ def measure_all(runner, options):
         holder, filler = runner.prepare(scenario, options)
         predicted = predict(runner, scenario, holder, filler)
         for policy in POLICIES:
+            log(f"{runner.on}: {scenario['name']}, {policy}")
             yield compare(runner, scenario, policy, predicted[policy],
                           measure(runner, scenario, policy, options.requests))
 
@@ -130,6 +129,15 @@ def print_row(row):
     print(f"{row['on']:22} {row['scenario']:20} {row['policy']:9} p50 predicted {shown(row['predicted_p50_x'])} measured "
           f"{row['measured_p50_x']:.3f} ({row['error_p50']:+.3f})   filler predicted {shown(row['predicted_filler'])} "
           f"measured {row['measured_filler']:.3f} ({row['error_filler']:+.3f}){late}", flush=True)
+
+
+def print_table(rows):
+    for row in rows:
+        print_row(row)
+
+
+def log(text):
+    print(f"fidelity.sh: {text}", file=sys.stderr, flush=True)
 
 
 def parse_arguments():
@@ -149,26 +157,11 @@ def parse_arguments():
     return options
 
 
-def run_on(kind, options):
-    directory = tempfile.mkdtemp(prefix="mortar-fidelity-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
-    runner = kind(options, directory)
-    try:
-        for row in measure_all(runner, options):
-            if options.json:
-                print(json.dumps(row), flush=True)
-            else:
-                print_row(row)
-    finally:
-        runner.stop()
-        shutil.rmtree(directory, ignore_errors=True)
-
-
 def run():
     options = parse_arguments()
-    for name, kind in (("emulated", Emulated), ("cuda", Cuda)):
-        if options.on in (None, name):
-            run_on(kind, options)
+    kinds = [kind for name, kind in (("emulated", Emulated), ("cuda", Cuda)) if options.on in (None, name)]
+    return max(lines.run(kind, options, measure_all, print_table, RunError, log) for kind in kinds)
 
 
 if __name__ == "__main__":
-    lines.main(run, RunError, lambda text: print(f"fidelity.sh: {text}", file=sys.stderr))
+    lines.main(run)

@@ -1,19 +1,15 @@
 // Streams that run side by side on the device, which the models count one after the other.
-#include <gtest/gtest.h>
-
 #include <vector>
 
 #include "base/random.h"
-#include "predict/lane.h"
+#include "predict/lane_fixture.h"
 
 namespace mortar::predict {
 namespace {
 
-constexpr std::int64_t kUs = 1000;
-
 // Submits a collective of 5 ms on one stream and 1 ms of work on another, which runs beside it, and waits for
 // both.
-class OverlapTest : public testing::Test {
+class OverlapTest : public LaneTest {
  protected:
   // `fill_ns`: a fill takes so much of the device before them. Returns the harm of the wait.
   std::int64_t Lap(std::int64_t fill_ns = 0) {
@@ -28,17 +24,8 @@ class OverlapTest : public testing::Test {
     now_ += 300 * kUs;
     return lane_.last_harm_ns();
   }
-  Kernel* Make(model::KernelId id, std::int64_t duration_us) {
-    Kernel* kernel = kernels_.FindOrAdd(id, "k");
-    for (int i = 0; i < 3; ++i) kernels_.AddSample(*kernel, duration_us * kUs, false);
-    return kernel;
-  }
-
-  KernelTable kernels_;
-  LanePredictor lane_{kernels_, 1};
   Kernel* collective_ = Make(7, 5'000);
   Kernel* work_ = Make(8, 1'000);
-  std::int64_t now_ = 1'000'000'000;
 };
 
 TEST_F(OverlapTest, HarmCountsFromWhenTheWaitReturnsUndisturbed) {
@@ -50,7 +37,7 @@ TEST_F(OverlapTest, HarmCountsFromWhenTheWaitReturnsUndisturbed) {
 // A wait may be for a submit of a period that is gone meanwhile, and its memory with it.
 TEST_F(OverlapTest, WaitsReachBackIntoPeriodsThatAreGone) {
   std::vector<Kernel*> kernels;
-  for (model::KernelId id = 10; id < 20; ++id) kernels.push_back(Make(id, 50));
+  for (int id = 10; id < 20; ++id) kernels.push_back(Make(id, 50));
   base::Random random(5);
   for (int phase = 0; phase < 60; ++phase) {
     const std::size_t period = 2 + random.Next() % 40;

@@ -24,8 +24,8 @@ struct alignas(64) Step {
   std::uint32_t learned = 0;           // gaps seen
   std::uint32_t slack_learned = 0;
   std::uint32_t duration_ns = 0;  // device time here; 0: never sampled
-  std::int32_t early_ns =
-      0;  // how much earlier than modelled an undisturbed wait for what is submitted here returns
+  // How much earlier than modelled an undisturbed wait for what is submitted here returns.
+  std::int32_t early_ns = 0;
   std::uint32_t lead = 0;       // 1 + ns from the submit to its start on an idle device; 0: never seen
   bool waits = false;           // a wait follows, usually
   std::uint8_t exceptions = 0;  // times in a row that it was not so

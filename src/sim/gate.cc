@@ -37,7 +37,7 @@ void World::CatchUpTurns(ClientData& c, Ns now) {
 
 void World::Submit(ThreadData& t, const Step& step, Ns now) {
   ClientData& c = clients_[t.client];
-  const bool gated = live_ ? c.rivals : c.below;
+  const bool gated = live_ ? c.rivals : c.above > 0;
   if (!gated) return Pass(t, step, now, 0, false, false);
   t.state = ThreadState::kGate;
   t.held_since = now;

@@ -110,8 +110,8 @@ Bench::Made Bench::MakeHolder(const Source& holder) const {
   alone->offline = std::make_shared<const std::vector<OfflineMeans>>(std::move(first.clients[0].offline));
   spec.record_offline = false;
   if (compile.drain_requests) {
-    if (first.clients[0]
-            .requests.empty()) {  // longer than what is simulated; its rate may be asked for all the same
+    if (first.clients[0].requests.empty()) {
+      // A request outlasts what is simulated; its rate may be asked for all the same.
       RunSpec longer = spec;
       longer.for_ns *= 10;
       first = Run(longer);

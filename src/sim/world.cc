@@ -71,7 +71,6 @@ World::World(const RunSpec& spec) : spec_(spec), settings_(spec.settings) {
       if (&other == &c) continue;
       c.others = true;
       c.rivals |= other.spec->priority <= c.spec->priority;
-      c.below |= other.spec->priority < c.spec->priority;
     }
   }
   RankClients();

@@ -110,7 +110,6 @@ struct ClientData {
   std::uint32_t above = 0;      // clients of higher priority
   std::uint32_t not_below = 0;  // and of the same one, itself included
   bool rivals = false;
-  bool below = false;  // somebody has a higher priority
   bool others = false;
   bool blocked_heads = false;
   bool learning = false;

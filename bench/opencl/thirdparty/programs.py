@@ -62,7 +62,6 @@ def build(work):
             file.write(hashlib.md5(str(word).encode()).hexdigest() + "\n")
 
 
-
 class Run:
     """A program that runs; its laps are noted as they come."""
 

@@ -7,7 +7,7 @@ took in a run alone, 40 us at least. What is measured says nothing about any rea
 A pair: the filler runs again and again (priority 5), the holder once (priority 0); both through `mortar run`. Each has half of
 the processors to itself, so that what they share is the device. Alone and every policy take turns; medians count.
   holder_vs_alone     the holder's speed, its time alone on the emulated device without Mortar over its time in the pair
-                      (from the first line of results to the last; hashcat: from start to end). Goal under fill: >= 0.95
+                      (from the first line of results to the last). Goal under fill: >= 0.95
   filler_vs_alone     the filler's laps a second meanwhile, over alone
   same_output         both printed exactly what they print without Mortar
 The policy `apart` is none: both run without Mortar, each on an emulated device of its own. What it costs the holder, processors
@@ -29,7 +29,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from programs import Failed, Run, build, kinds  # noqa: E402
 
-POLICIES = ["share", "exclusive", "priority", "fikit", "fill"]
+POLICIES = ["fill", "share", "priority", "exclusive", "fikit"]
 APART = "apart"
 FACTOR, LEAST_US = 2.0, 40
 PATIENCE_S = 900
@@ -228,10 +228,10 @@ class Filling(threading.Thread):
 
 
 def plan(programs, options):
-    """(holder, filler) in the order in which they run, each program as both first; and the policies."""
+    """The pairs (holder, filler), first some that have each program in both roles; and the policies."""
     ring = [(programs[i], programs[(i + 1) % len(programs)]) for i in range(len(programs))]
     rest = [] if options.quick else [(a, b) for a in programs for b in programs if (a, b) not in ring]
-    policies = options.policy or (["fill", "share"] if options.quick else ["fill", "share", "priority", "exclusive", "fikit", APART])
+    policies = options.policy or (["fill", "share"] if options.quick else POLICIES + [APART])
     chosen = [(a, b) for a, b in ring + rest if (not options.holder or a.name in options.holder) and
               (not options.filler or b.name in options.filler)]
     return chosen, policies
