@@ -116,29 +116,34 @@ base::Result<std::vector<DeviceChoice>> ReadSimOptions(const SimText& text) {
 void AddSimOptions(CLI::App& command, SimText* text) {
   command.add_option("--arrivals", text->arrivals,
                      "When the holder's requests come: back-to-back, periodic:R, poisson:R, file:PATH; R is "
-                     "20/s or, of its solo rate, 50%");
-  command.add_option("--for", text->duration, "Time to simulate after learning")->type_name("TIME");
-  command.add_option("--requests", text->requests, "End after so many requests of the holder")
+                     "20/s or, of its solo rate, 50%; back-to-back if not given");
+  command.add_option("--for", text->duration, "Time to simulate after learning; 5s if not given")
+      ->type_name("TIME");
+  command.add_option("--requests", text->requests, "End earlier, after so many requests of the holder")
       ->type_name("N");
   command.add_option("--split-us", text->split_us, "Cut the filler's kernels into pieces of at most N us")
       ->type_name("N");
   command.add_option("--split-cost-us", text->split_cost_us, "Device time that each piece costs on top")
       ->type_name("N");
   command.add_flag("--blocking", text->blocking, "The holder waits after every launch");
-  command.add_option("--max-slowdown", text->max_slowdown, "The holder's limit, as 2%")->type_name("P");
+  command.add_option("--max-slowdown", text->max_slowdown, "The holder's limit; 2% if not given")
+      ->type_name("P");
   command.add_option("--device", text->device,
-                     "fifo, sliced or merged (uncalibrated: two bounds, serial and free)");
-  command.add_option("--slice", text->slice, "Time slice, where contexts take turns")->type_name("TIME");
-  command.add_option("--switch-cost", text->switch_cost, "Cost of a switch between contexts")
+                     "fifo, sliced or merged (uncalibrated: two bounds, serial and free); fifo if not given");
+  command.add_option("--slice", text->slice, "Time slice, where contexts take turns; 2ms if not given")
       ->type_name("TIME");
-  command.add_option("--bound", text->bound, "A filler's work in flight, at most")->type_name("TIME");
-  command.add_option("--margin", text->margin, "Allowance in every fill")->type_name("TIME");
+  command.add_option("--switch-cost", text->switch_cost, "Cost of a switch between contexts; 0 if not given")
+      ->type_name("TIME");
+  command.add_option("--bound", text->bound, "A filler's work in flight, at most; 200us if not given")
+      ->type_name("TIME");
+  command.add_option("--margin", text->margin, "Allowance in every fill; 0 if not given")->type_name("TIME");
   command.add_option("--gate-ns", text->gate_ns, "Host time of a decision at the gate, as measured live")
       ->type_name("N");
-  command.add_option("--threshold", text->threshold, "Commands in flight under policy threshold")
+  command
+      .add_option("--threshold", text->threshold, "Commands in flight under policy threshold; 4 if not given")
       ->check(CLI::Range(1, 1000))
       ->type_name("N");
-  command.add_option("--seed", text->seed, "Of jitter and arrivals")->type_name("N");
+  command.add_option("--seed", text->seed, "Of jitter and arrivals; 1 if not given")->type_name("N");
   command.add_flag("--without-yardsticks", text->no_yardsticks, "Do not run what fillers are compared with");
   command.add_flag("--cold", text->cold,
                    "Fillers do not know their kernels from a run before, as profiles kept let them");
