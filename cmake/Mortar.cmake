@@ -68,6 +68,17 @@ function(mortar_library name)
   mortar_tests(${name} DEPS mortar_${name} ${arg_TEST_DEPS})
 endfunction()
 
+# mortar_gtest(TARGET TIMEOUT seconds): makes an executable of tests that GoogleTest runs, each on its own.
+function(mortar_gtest target)
+  cmake_parse_arguments(arg "" "TIMEOUT" "" ${ARGN})
+  target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+  target_compile_definitions(${target} PRIVATE MORTAR_DEFAULT_SHARED_DATA="${CMAKE_SOURCE_DIR}/../shared/data")
+  target_link_libraries(${target} PRIVATE mortar_options GTest::gmock GTest::gtest_main)
+  # Half of the build's time is tests, and little of theirs is in themselves.
+  target_compile_options(${target} PRIVATE $<$<CONFIG:RelWithDebInfo>:-O1>)
+  gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT ${arg_TIMEOUT})
+endfunction()
+
 # mortar_tests(NAME DEPS target…): *_test.cc, *_bench.cc and *_fuzz.cc of the current folder.
 function(mortar_tests name)
   cmake_parse_arguments(arg "" "" "DEPS" ${ARGN})
@@ -75,13 +86,8 @@ function(mortar_tests name)
   if(MORTAR_TESTS AND tests)
     if(GTest_FOUND)
       add_executable(${name}_test ${tests})
-      target_include_directories(${name}_test PRIVATE ${CMAKE_SOURCE_DIR}/tests)
-      target_compile_definitions(${name}_test PRIVATE
-        MORTAR_DEFAULT_SHARED_DATA="${CMAKE_SOURCE_DIR}/../shared/data")
-      target_link_libraries(${name}_test PRIVATE ${arg_DEPS} mortar_options GTest::gmock GTest::gtest_main)
-      # Half of the build's time is tests, and little of theirs is in themselves.
-      target_compile_options(${name}_test PRIVATE $<$<CONFIG:RelWithDebInfo>:-O1>)
-      gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 120)
+      target_link_libraries(${name}_test PRIVATE ${arg_DEPS})
+      mortar_gtest(${name}_test TIMEOUT 120)
     else()
       mortar_absent("tests of ${name}" "libgtest-dev libgmock-dev")
     endif()

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 LIGHT = ("_test.cc", "_bench.cc", "_fuzz.cc")
 LIGHT_CHECKS = ("-*,bugprone-use-after-move,bugprone-dangling-handle,bugprone-infinite-loop,"
                 "modernize-use-nullptr,modernize-use-override,performance-for-range-copy,misc-definitions-in-headers")
-DEEP_CHECKS = "clang-analyzer-*,-clang-analyzer-optin.performance.Padding"
+DEEP_CHECKS = "performance-unnecessary-value-param,clang-analyzer-*,-clang-analyzer-optin.performance.Padding"
 
 
 def check(build, source, deep):
