@@ -118,6 +118,7 @@ Admission Gate::Admit(Watch* watch, LaneWriter* lane, const Want& want, Shared* 
   const std::int64_t since = host_.NowNs();
   std::uint64_t served = board_.slot(slot_).counters.served_ns.load(kRelaxed);
   std::int64_t now = since;
+  std::int64_t held_long_at = since + Host::kHeldLongNs;
   Arrive(now, shared);
   for (;;) {
     policy::Ask ask = Compose(*shared, want, since, now);
@@ -161,6 +162,10 @@ Admission Gate::Admit(Watch* watch, LaneWriter* lane, const Want& want, Shared* 
     if (now > verdict.wake_at_ns + kOversleptNs) {
       host_.OnOverslept();
       served = board_.slot(slot_).counters.served_ns.load(kRelaxed);
+    }
+    if (now >= held_long_at) {
+      host_.OnHeldLong();
+      held_long_at = now + Host::kHeldLongNs;
     }
   }
 }

@@ -42,6 +42,10 @@ class Gate {
     // The sleep lasted far beyond its end: the process was stopped. Turns that it missed are not to be made
     // up for at its equals' cost; leaves the slot's served_ns as it is to count.
     virtual void OnOverslept() {}
+    // A submit has been held for long, and this long again since the last call: whoever it waits for may be
+    // dead.
+    virtual void OnHeldLong() {}
+    static constexpr std::int64_t kHeldLongNs = 10'000'000;  // chosen: a look costs some microseconds
   };
 
   Gate(const board::Board& board, Host& host, int slot)

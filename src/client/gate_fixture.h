@@ -40,6 +40,9 @@ class FakeHost : public Gate::Host {
   }
 
   void OnOverslept() override { ++overslept; }
+  void OnHeldLong() override {
+    if (on_held_long) on_held_long();
+  }
 
   std::int64_t now = kStart;
   int overslept = 0;
@@ -47,6 +50,7 @@ class FakeHost : public Gate::Host {
   int sleeps = 0;
   std::function<void(int)> on_look;  // which look at the clock this is, from 1
   std::function<void()> on_sleep;
+  std::function<void()> on_held_long;
   std::function<void()> release;  // lets a thread go that would be held for ever
 };
 

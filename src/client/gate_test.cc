@@ -3,6 +3,7 @@
 #include <limits>
 #include <vector>
 
+#include "board/slot_states.h"
 #include "client/gate_fixture.h"
 
 namespace mortar::client {
@@ -256,6 +257,22 @@ TEST_F(GateTest, NewPriorityCountsAtOnce) {
   };
   Admit(10 * kMs);
   EXPECT_EQ(host.sleeps, 1);
+}
+
+// Who is held looks again and again whether those above still live, and need not wait until they are
+// forgotten.
+TEST_F(GateTest, HeldForLongLooksForTheDead) {
+  HolderRuns(host.now + 9'000 * kMs, host.now + 9'000 * kMs);
+  int looked = 0;
+  host.on_held_long = [&] {
+    if (++looked < 3) return;
+    board::ClearSlot(own.board().header(), holder.slot(), holder.index());
+    own.board().Bump();
+  };
+  const Admission admission = Admit(kMs);
+  EXPECT_EQ(looked, 3);
+  EXPECT_GE(admission.held_ns, 3 * Gate::Host::kHeldLongNs);
+  EXPECT_LT(admission.held_ns, 4 * Gate::Host::kHeldLongNs) << "the standstill is 100 ms";
 }
 
 // Whatever a stopped, dying or dead holder left on its lane loses its force within the standstill (100 ms).

@@ -71,6 +71,7 @@ class Session {
       session_.CatchUpTurns();
       session_.PublishServed();
     }
+    void OnHeldLong() override { session_.CheckInPlace(/*rivals=*/true); }
 
    private:
     Session& session_;
