@@ -100,10 +100,10 @@ void Controller::OnRequest(std::int64_t request_ns, std::int64_t harm_ns, bool c
   const double aim = limit_ * kAim;
   const double most = aim * std::max(window_base, base * kWindow);
   allowance_ = std::clamp(allowance_ + aim * base - scale_ * all_harm, -kMostDebt * most, most);
-  const double offered = std::max(0.0, limit_ - kOfferAbove) * kAim;
-  const double offer = offer_ + offered * base - scale_ * all_harm;
+  const double above = std::max(0.0, limit_ - kOfferAbove);
+  const double offer = offer_ + above * kAim * base - scale_ * all_harm;
   offer_ = std::clamp(offer, -kMostDebt * most, limit_ * window_base / filled_);
-  exhausted_ = window_harm * scale_ > aim * window_base;
+  exhausted_ = window_harm * scale_ > (aim + above * kOfferSpare) * window_base;
   const double recent = recent_base > 0 ? recent_harm * scale_ / recent_base : 0;
   const double steps = std::clamp(request / kStepNs, 1.0, kMostSteps);
   caution_ = std::clamp(caution_ + (recent > 0.7 * aim ? kRaise : -kLower * steps), 0.0, 0.95);

@@ -27,11 +27,16 @@ class Controller {
   static constexpr double kMostDebt = 100;  // chosen: windows; time heals
   // Chosen, the default limit: what lies above it is there to be used, what lies below only absorbs surprise.
   static constexpr double kOfferAbove = 0.02;
+  static constexpr double kOfferSpare = 0.1;  // chosen: share of it between what is aimed at and exhaustion
 
   explicit Controller(double limit = 0.02) : limit_(limit) {}
+  // What was allowed before is not held against what is allowed now.
   void set_limit(double limit) {
-    if (limit != limit_) allowance_ = offer_ = 0;
+    if (limit == limit_) return;
     limit_ = limit;
+    allowance_ = offer_ = 0;
+    filled_ = next_ = 0;
+    exhausted_ = false;
   }
   double limit() const { return limit_; }
 

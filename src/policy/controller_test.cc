@@ -189,7 +189,19 @@ TEST(ControllerTest, WhatIsOfferedKeepsTheLimit) {
     }
     EXPECT_LE(harm / 1000e6, limit) << limit;
     EXPECT_GE(harm / 1000e6, 0.7 * (limit - Controller::kOfferAbove)) << limit;
+    EXPECT_FALSE(controller.exhausted()) << "nobody stands still because of what was offered";
   }
+}
+
+TEST(ControllerTest, ANewLimitDoesNotLookBack) {
+  Controller controller(10);
+  for (int i = 0; i < 200; ++i) controller.OnRequest(5'000'000, 4'000'000, false);
+  EXPECT_FALSE(controller.exhausted());
+  controller.set_limit(1);
+  controller.OnRequest(1'500'000, 500'000, false);
+  EXPECT_FALSE(controller.exhausted()) << "400 % were allowed then";
+  controller.OnRequest(5'000'000, 4'000'000, false);
+  EXPECT_TRUE(controller.exhausted());
 }
 
 }  // namespace
