@@ -22,16 +22,25 @@ CUresult Invalidate(Capture& capture, CUresult why) {
   return why;
 }
 
-// The captures that the legacy default stream would touch: it orders all blocking streams of its context.
-CUresult RefuseImplicit(const SimStream& stream) {
-  if (stream.kind != StreamKind::kLegacy) return CUDA_SUCCESS;
-  CUresult result = CUDA_SUCCESS;
+// The captures that work in `stream` would touch: the legacy default stream orders all blocking streams of
+// its context.
+std::vector<Capture*> TouchedBy(const SimStream& stream) {
+  std::vector<Capture*> touched;
+  if (stream.kind != StreamKind::kLegacy) return touched;
   for (const auto& capture : Open()) {
-    for (const auto& [member, frontier] : capture->frontiers) {
-      if (member->context != stream.context || member->kind != StreamKind::kBlocking) continue;
-      result = Invalidate(*capture, CUDA_ERROR_STREAM_CAPTURE_IMPLICIT);
-    }
+    const auto& members = capture->frontiers;
+    if (std::any_of(members.begin(), members.end(), [&](const auto& member) {
+          return member.first->context == stream.context && member.first->kind == StreamKind::kBlocking;
+        }))
+      touched.push_back(capture.get());
   }
+  return touched;
+}
+
+CUresult RefuseImplicit(const SimStream& stream) {
+  CUresult result = CUDA_SUCCESS;
+  for (Capture* capture : TouchedBy(stream))
+    result = Invalidate(*capture, CUDA_ERROR_STREAM_CAPTURE_IMPLICIT);
   return result;
 }
 
@@ -151,9 +160,7 @@ CUresult GetInfo(CUstream handle, bool per_thread, const Info& info) {
   if (const CUresult found = FindStream(handle, per_thread, &stream); found != CUDA_SUCCESS) return found;
   if (info.status == nullptr) return CUDA_ERROR_INVALID_VALUE;
   const std::lock_guard lock(TheGraphs().mutex);
-  if (CapturesOpen()) {
-    if (const CUresult refused = RefuseImplicit(*stream); refused != CUDA_SUCCESS) return refused;
-  }
+  if (!TouchedBy(*stream).empty()) return CUDA_ERROR_STREAM_CAPTURE_IMPLICIT;
   const Capture* capture = stream->capture.get();
   *info.status = static_cast<int>(capture != nullptr ? capture->status : CaptureStatus::kNotCapturing);
   if (capture == nullptr || capture->status != CaptureStatus::kActive) return CUDA_SUCCESS;

@@ -232,6 +232,19 @@ TEST_P(GraphTest, PerThreadStreamsAreCapturedEachByItsThread) {
   EXPECT_CU(CU(cuGraphDestroy)(graph));
 }
 
+TEST_P(GraphTest, AskingTheLegacyStreamLeavesABlockingStreamsCaptureAlone) {
+  CUstream stream = Stream();
+  const CUdeviceptr data = Ints({1});
+  ASSERT_CU(CU(cuStreamBeginCapture_v2)(stream, kThreadLocal));
+  int status = -1;
+  EXPECT_EQ(CU(cuStreamIsCapturing)(nullptr, &status), CUDA_ERROR_STREAM_CAPTURE_IMPLICIT);
+  unsigned long long id = 0;
+  EXPECT_EQ(CU(cuStreamGetCaptureInfo)(nullptr, &status, &id), CUDA_ERROR_STREAM_CAPTURE_IMPLICIT);
+  EXPECT_EQ(Status(stream), kActive);
+  EXPECT_CU(ScaleAdd(data, 10, 1, stream));
+  EXPECT_CU(CU(cuGraphDestroy)(End(stream)));
+}
+
 // Makes scale, fill, copy and host nodes by hand; fill first, the host function last.
 TEST_P(GraphTest, NodesMadeByHand) {
   struct KernelNode {
