@@ -81,6 +81,18 @@ void Close(Capture& capture) {
   open_captures.store(static_cast<int>(Open().size()));
 }
 
+// What it was in is invalid, or over where it began there: nobody can end it any more.
+void Abandon(SimStream& stream) {
+  const std::shared_ptr<Capture> capture = stream.capture;
+  if (capture == nullptr) return;
+  Invalidate(*capture, CUDA_SUCCESS);
+  stream.capture = nullptr;
+  capture->frontiers.erase(&stream);
+  if (capture->origin != &stream) return;
+  Close(*capture);
+  if (!capture->to_graph) DropGraph(capture->graph);
+}
+
 CUresult Begin(CUstream handle, bool per_thread, int mode, SimGraph* into, std::vector<Node*> needs) {
   if (mode < 0 || mode > 2) return CUDA_ERROR_INVALID_VALUE;
   SimStream* stream = nullptr;
@@ -270,15 +282,18 @@ CUresult RefuseUnsafe() {
 
 void AbandonCapture(SimStream& stream) {
   const std::lock_guard lock(TheGraphs().mutex);
-  const std::shared_ptr<Capture> capture = stream.capture;
-  if (capture == nullptr) return;
-  Invalidate(*capture, CUDA_SUCCESS);
-  stream.capture = nullptr;
-  capture->frontiers.erase(&stream);
-  if (capture->origin != &stream) return;
-  // Nobody can end it any more.
-  Close(*capture);
-  if (!capture->to_graph) DropGraph(capture->graph);
+  Abandon(stream);
+}
+
+void AbandonCaptures(const SimContext& context) {
+  const std::lock_guard lock(TheGraphs().mutex);
+  std::vector<SimStream*> streams;
+  for (const auto& capture : Open()) {
+    for (const auto& [member, frontier] : capture->frontiers) {
+      if (member->context == &context) streams.push_back(member);
+    }
+  }
+  for (SimStream* stream : streams) Abandon(*stream);
 }
 
 }  // namespace mortar::simcuda

@@ -48,7 +48,7 @@ SimModule* MakeModule(const ModuleImage& image, bool library) {
     module->kernels.back()->of_kernel = module->functions.back();
   }
   for (const GlobalImage& global : image.globals)
-    module->globals[global.name] = {global.bytes, global.start, 0};
+    module->globals[global.name] = {global.bytes, global.start, {}};
   TheKnown().modules.insert(module);
   return module;
 }
@@ -154,14 +154,15 @@ bool UnloadModule(SimModule* module, bool library) {
     for (const SimFunction* function : module->functions) TheKnown().functions.erase(function);
     for (const SimFunction* kernel : module->kernels) TheKnown().functions.erase(kernel);
     for (const auto& [name, global] : module->globals) {
-      Range range;
-      if (global.address != 0 && ForgetRange(global.address, Where::kDevice, &range)) freed.push_back(range);
+      for (const auto& [context, address] : global.addresses) {
+        Range range;
+        const bool there = FindRange(address, &range) && range.context == context;
+        if (there && ForgetRange(address, Where::kDevice, &range)) freed.push_back(range);
+      }
     }
   }
-  for (const Range& range : freed) {
-    WaitForContext(*range.context);
-    GiveBack(range);
-  }
+  if (!freed.empty()) WaitForAll();
+  for (const Range& range : freed) GiveBack(range);
   return true;
 }
 
@@ -180,19 +181,22 @@ SimFunction* FindByName(const std::vector<SimFunction*>& functions, const char* 
 }
 
 CUresult GlobalOf(SimModule& module, const char* name, CUdeviceptr* address, std::size_t* bytes) {
+  SimContext* context = nullptr;
   if (name == nullptr || (address == nullptr && bytes == nullptr)) return CUDA_ERROR_INVALID_VALUE;
+  if (const CUresult entered = Enter(&context); entered != CUDA_SUCCESS) return entered;
   const std::lock_guard lock(modules_mutex);
   const auto found = module.globals.find(name);
   if (found == module.globals.end()) return CUDA_ERROR_NOT_FOUND;
   SimGlobal& global = found->second;
-  if (global.address == 0) {
+  CUdeviceptr& here = global.addresses[context];
+  if (here == 0) {
     std::uintptr_t taken = 0;
     const CUresult result = TakeMemory(global.bytes, Where::kDevice, 0, nullptr, &taken);
     if (result != CUDA_SUCCESS) return result;
     std::memcpy(reinterpret_cast<void*>(taken), global.start.data(), global.start.size());
-    global.address = taken;
+    here = taken;
   }
-  if (address != nullptr) *address = global.address;
+  if (address != nullptr) *address = here;
   if (bytes != nullptr) *bytes = global.bytes;
   return CUDA_SUCCESS;
 }

@@ -25,7 +25,8 @@ struct SimFunction {
 struct SimGlobal {
   std::uint64_t bytes = 0;
   std::string start;
-  CUdeviceptr address = 0;  // 0: not asked for yet
+  // By context, once asked for there. One that was destroyed took its memory along, and does not come back.
+  std::map<const SimContext*, CUdeviceptr> addresses;
 };
 
 // A CUmodule, or a CUlibrary with kernels besides.
