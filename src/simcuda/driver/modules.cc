@@ -106,7 +106,7 @@ bool ReadWhole(const char* path, std::string* bytes) {
 SimFunction* FindFunction(CUfunction handle, const SimDevice* device, const Grid* grid, KernelRule* rule) {
   auto* function = reinterpret_cast<SimFunction*>(handle);
   const std::lock_guard lock(modules_mutex);
-  if (!TheKnown().functions.contains(function)) return nullptr;
+  if (TheWorld() == nullptr || !TheKnown().functions.contains(function)) return nullptr;
   if (function->of_kernel != nullptr) function = function->of_kernel;
   if (rule == nullptr) return function;
   // Several devices have tables of their own: those of one are kept.
@@ -124,7 +124,8 @@ SimFunction* FindFunction(CUfunction handle, const SimDevice* device, const Grid
 SimFunction* FindKernel(CUkernel handle) {
   auto* kernel = reinterpret_cast<SimFunction*>(handle);
   const std::lock_guard lock(modules_mutex);
-  return TheKnown().functions.contains(kernel) && kernel->of_kernel != nullptr ? kernel : nullptr;
+  const bool known = TheWorld() != nullptr && TheKnown().functions.contains(kernel);
+  return known && kernel->of_kernel != nullptr ? kernel : nullptr;
 }
 
 CUresult LoadModule(const void* image, bool library, SimModule** module) {
@@ -149,7 +150,8 @@ bool UnloadModule(SimModule* module, bool library) {
   std::vector<Range> freed;
   {
     const std::lock_guard lock(modules_mutex);
-    if (!TheKnown().modules.contains(module) || module->library != library) return false;
+    if (TheWorld() == nullptr || !TheKnown().modules.contains(module) || module->library != library)
+      return false;
     TheKnown().modules.erase(module);
     for (const SimFunction* function : module->functions) TheKnown().functions.erase(function);
     for (const SimFunction* kernel : module->kernels) TheKnown().functions.erase(kernel);
@@ -201,6 +203,11 @@ CUresult GlobalOf(SimModule& module, const char* name, CUdeviceptr* address, std
   return CUDA_SUCCESS;
 }
 
+const SimDevice& CurrentDevice() {
+  const SimContext* context = Current();
+  return context != nullptr ? *context->device : *FindDevice(0);
+}
+
 CUresult GetFunctionAttribute(const SimFunction& function, int attribute, const SimDevice& device,
                               int* value) {
   constexpr int kKnown = 16;
@@ -210,7 +217,6 @@ CUresult GetFunctionAttribute(const SimFunction& function, int attribute, const 
     kRegisters = 4,
     kPtxVersion = 5,
     kBinaryVersion = 6,
-    kMaxDynamic = 8,
     kCarveout = 9
   };
   if (value == nullptr || attribute < 0 || attribute >= kKnown) return CUDA_ERROR_INVALID_VALUE;
@@ -224,19 +230,19 @@ CUresult GetFunctionAttribute(const SimFunction& function, int attribute, const 
   if (attribute == kRegisters) *value = static_cast<int>(function.kernel.registers);
   if (attribute == kPtxVersion || attribute == kBinaryVersion)
     *value = d.capability_major * 10 + d.capability_minor;
-  if (attribute == kMaxDynamic) *value = 49152 - static_cast<int>(function.kernel.shared_bytes);
+  if (attribute == kMaxDynamicShared)
+    *value = kDefaultShared - static_cast<int>(function.kernel.shared_bytes);
   if (attribute == kCarveout) *value = -1;
   if (set != attributes.end()) *value = set->second;
   return CUDA_SUCCESS;
 }
 
-CUresult SetFunctionAttribute(SimFunction& function, int attribute, int value) {
+CUresult SetFunctionAttribute(SimFunction& function, int attribute, const SimDevice& device, int value) {
   constexpr int kFirstSettable = 8;
   constexpr int kEnd = 16;
-  constexpr int kMaxDynamic = 8;
-  constexpr int kMostDynamic = 101376;
   if (attribute < kFirstSettable || attribute >= kEnd) return CUDA_ERROR_INVALID_VALUE;
-  if (attribute == kMaxDynamic && (value < 0 || value > kMostDynamic)) return CUDA_ERROR_INVALID_VALUE;
+  const int most = device.description.SharedPerBlock() - static_cast<int>(function.kernel.shared_bytes);
+  if (attribute == kMaxDynamicShared && (value < 0 || value > most)) return CUDA_ERROR_INVALID_VALUE;
   const std::lock_guard lock(modules_mutex);
   (function.of_kernel != nullptr ? function.of_kernel : &function)->attributes[attribute] = value;
   return CUDA_SUCCESS;
