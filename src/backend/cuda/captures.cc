@@ -1,5 +1,7 @@
 #include "backend/cuda/captures.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <mutex>
 
@@ -14,18 +16,19 @@ namespace {
 constexpr int kMost = 256;  // chosen: captures open at a time
 constinit std::mutex mutex;
 struct Capture {
-  CUstream origin;
-  CUcontext context;
+  CUstream origin = nullptr;
+  pthread_t thread{};  // whose stream it is, where the handle says only that
+  CUcontext context = nullptr;
 };
 constinit Capture captures[kMost] = {};
 constinit int count = 0;
 
-template <typename Over>
-void Remove(Over over) {
-  if (!AnyCapture()) return;
-  const std::lock_guard lock(mutex);
-  count = static_cast<int>(std::remove_if(captures, captures + count, over) - captures);
-  open_captures.store(count);
+pthread_t OwnerOf(CUstream origin) { return origin == kPerThreadStream ? pthread_self() : pthread_t{}; }
+
+// REQUIRES: the mutex held. In the order in which they began.
+void Remove(Capture* capture) {
+  std::copy(capture + 1, captures + count, capture);
+  open_captures.store(--count);
 }
 
 }  // namespace
@@ -39,16 +42,27 @@ bool IsCaptured(CUstream stream) noexcept {
 void OnCaptureBegun(CUstream origin) noexcept {
   CUcontext context = CurrentContext();
   const std::lock_guard lock(mutex);
-  if (count < kMost) captures[count++] = {origin, context};
+  if (count < kMost) captures[count++] = {origin, OwnerOf(origin), context};
   open_captures.store(count);
 }
 
-void OnCaptureEnded(CUstream origin) noexcept {
-  Remove([=](const Capture& capture) { return capture.origin == origin; });
+bool OnCaptureEnded(CUstream origin) noexcept {
+  if (!AnyCapture()) return false;
+  const std::lock_guard lock(mutex);
+  for (int i = count; i-- > 0;) {
+    if (captures[i].origin != origin || pthread_equal(captures[i].thread, OwnerOf(origin)) == 0) continue;
+    Remove(&captures[i]);
+    return true;
+  }
+  return false;
 }
 
 void EndCapturesOf(CUcontext context) noexcept {
-  Remove([=](const Capture& capture) { return capture.context == context; });
+  if (context == nullptr || !AnyCapture()) return;
+  const std::lock_guard lock(mutex);
+  for (int i = count; i-- > 0;) {
+    if (captures[i].context == context) Remove(&captures[i]);
+  }
 }
 
 }  // namespace mortar::cuda

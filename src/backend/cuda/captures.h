@@ -17,10 +17,11 @@ inline bool AnyCapture() { return open_captures.load(std::memory_order_relaxed) 
 // goes near it.
 bool IsCaptured(CUstream stream) noexcept;
 
+// One more of `origin`, an explicit handle; by the calling thread where that means the thread's own stream.
 void OnCaptureBegun(CUstream origin) noexcept;
-// Ended in order, or its stream was destroyed.
-void OnCaptureEnded(CUstream origin) noexcept;
-// Those of a context are over with it.
+// The newest of them is over. False: there is none.
+bool OnCaptureEnded(CUstream origin) noexcept;
+// Those of a context are over with it. Null: none.
 void EndCapturesOf(CUcontext context) noexcept;
 
 // While one lives, calls of ours from this thread do not count as unsafe for captures that other

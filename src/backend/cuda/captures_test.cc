@@ -3,6 +3,7 @@
 
 #include <thread>
 
+#include "backend/cuda/places.h"
 #include "backend/cuda/test_world.h"
 
 namespace mortar::cuda {
@@ -88,6 +89,51 @@ TEST_F(CapturesTest, FailedInvalidatedAndAbandonedCapturesAreOver) {
 
   ASSERT_EQ(mortar_cuStreamBeginCapture(captured), CUDA_SUCCESS);
   EXPECT_EQ(mortar_cuCtxDestroy_v2(mock.context), CUDA_SUCCESS);
+  EXPECT_EQ(open_captures.load(), 0);
+}
+
+TEST_F(CapturesTest, RefusedBeginAndEndLeaveTheCaptureOpen) {
+  ASSERT_EQ(mortar_cuStreamBeginCapture_v2(captured, 0), CUDA_SUCCESS);
+  mock.Answer(Symbol::cuStreamBeginCapture_v2, CUDA_ERROR_ILLEGAL_STATE);
+  EXPECT_EQ(mortar_cuStreamBeginCapture_v2(captured, 0), CUDA_ERROR_ILLEGAL_STATE);
+  EXPECT_EQ(open_captures.load(), 1) << "it is being captured already";
+  mock.Answer(Symbol::cuStreamEndCapture, CUDA_ERROR_INVALID_VALUE);
+  EXPECT_EQ(mortar_cuStreamEndCapture(captured, nullptr), CUDA_ERROR_INVALID_VALUE);
+  EXPECT_EQ(open_captures.load(), 1) << "nowhere to put the graph";
+  mock.Answer(Symbol::cuStreamDestroy_v2, CUDA_ERROR_INVALID_CONTEXT);
+  EXPECT_EQ(mortar_cuStreamDestroy_v2(captured), CUDA_ERROR_INVALID_CONTEXT);
+  EXPECT_EQ(open_captures.load(), 1) << "the stream still stands";
+  CUgraph graph = nullptr;
+  mock.Answer(Symbol::cuStreamEndCapture, CUDA_ERROR_STREAM_CAPTURE_UNJOINED);
+  EXPECT_EQ(mortar_cuStreamEndCapture(captured, &graph), CUDA_ERROR_STREAM_CAPTURE_UNJOINED);
+  EXPECT_EQ(open_captures.load(), 0);
+}
+
+// One handle, and a stream in each thread.
+TEST_F(CapturesTest, PerThreadStreamsAreToldApart) {
+  CUgraph graph = nullptr;
+  ASSERT_EQ(mortar_cuStreamBeginCapture_v2_ptsz(nullptr, 0), CUDA_SUCCESS);
+  std::thread other([&] {
+    ASSERT_EQ(mortar_cuStreamBeginCapture_v2(kPerThreadStream, 0), CUDA_SUCCESS);
+    EXPECT_EQ(open_captures.load(), 2);
+    EXPECT_EQ(mortar_cuStreamEndCapture_ptsz(nullptr, &graph), CUDA_SUCCESS);
+    EXPECT_EQ(open_captures.load(), 1);
+    EXPECT_EQ(mortar_cuStreamEndCapture_ptsz(nullptr, &graph), CUDA_SUCCESS);
+    EXPECT_EQ(open_captures.load(), 1) << "not this thread's";
+  });
+  other.join();
+  EXPECT_EQ(mortar_cuStreamEndCapture(kPerThreadStream, &graph), CUDA_SUCCESS);
+  EXPECT_EQ(open_captures.load(), 0);
+}
+
+TEST_F(CapturesTest, CapturesOfAPrimaryContextGoWithIt) {
+  CUcontext primary = nullptr;
+  ASSERT_EQ(mortar_cuDevicePrimaryCtxRetain(&primary, 0), CUDA_SUCCESS);
+  ASSERT_EQ(mortar_cuStreamBeginCapture_v2(captured, 0), CUDA_SUCCESS);
+  ASSERT_EQ(mortar_cuDevicePrimaryCtxRelease_v2(0), CUDA_SUCCESS);
+  EXPECT_EQ(open_captures.load(), 1) << "others hold it";
+  mock.primary_active = 0;
+  ASSERT_EQ(mortar_cuDevicePrimaryCtxReset_v2(0), CUDA_SUCCESS);
   EXPECT_EQ(open_captures.load(), 0);
 }
 

@@ -22,24 +22,27 @@ CUresult CreateContext(CUdevice ordinal, Arguments... arguments) noexcept {
   return Refused(ordinal) ? CUDA_ERROR_SYSTEM_NOT_READY : Real<kSymbol>()(arguments...);
 }
 
+// What was in a context went with it. Null: nothing did.
+void OnContextEnded(CUcontext context) noexcept {
+  OnContextGone(context);
+  EndCapturesOf(context);
+  OnContextMemoryGone(context);
+}
+
 // `context`, or null for whichever the call is about.
 template <Symbol kSymbol, typename... Arguments>
 CUresult EndContext(CUcontext context, Arguments... arguments) noexcept {
   if (!Active()) return Real<kSymbol>()(arguments...);
   DropSamples(context);
   const CUresult status = Real<kSymbol>()(arguments...);
-  if (status == CUDA_SUCCESS && context != nullptr) {
-    OnContextGone(context);
-    EndCapturesOf(context);
-    OnContextMemoryGone(context);
-  }
+  if (status == CUDA_SUCCESS) OnContextEnded(context);
   return status;
 }
 
 template <Symbol kSymbol>
 CUresult EndPrimaryContext(CUdevice device) noexcept {
   const CUresult status = EndContext<kSymbol>(nullptr, device);
-  if (status == CUDA_SUCCESS && Active()) OnPrimaryReleased(device);
+  if (status == CUDA_SUCCESS && Active()) OnContextEnded(TakeEndedPrimary(device));
   return status;
 }
 
@@ -52,11 +55,13 @@ CUresult CreateStream(CUstream* stream, Arguments... arguments) noexcept {
 
 template <Symbol kSymbol>
 CUresult DestroyStream(CUstream stream) noexcept {
-  if (Active() && stream != nullptr) {
-    OnStreamGone(stream);
-    OnCaptureEnded(stream);
-  }
-  return Real<kSymbol>()(stream);
+  if (!Active() || stream == nullptr) return Real<kSymbol>()(stream);
+  // Before the call: behind it the handle may be another's already.
+  OnStreamGone(stream);
+  const bool captured = OnCaptureEnded(stream);
+  const CUresult status = Real<kSymbol>()(stream);
+  if (status != CUDA_SUCCESS && captured) OnCaptureBegun(stream);
+  return status;
 }
 
 template <Symbol kSymbol, bool kPerThread, typename... Arguments>
@@ -72,10 +77,10 @@ CUresult BeginCapture(CUstream stream, Arguments... arguments) noexcept {
 template <Symbol kSymbol, bool kPerThread>
 CUresult EndCapture(CUstream stream, CUgraph* graph) noexcept {
   const CUresult status = Real<kSymbol>()(stream, graph);
-  // Also a capture that was invalidated is over; one that another thread must end is not.
-  const bool stands =
-      status == CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD || status == CUDA_ERROR_STREAM_CAPTURE_UNMATCHED;
-  if (Active() && !stands) OnCaptureEnded(Explicit(stream, kPerThread));
+  // Also a capture that came to nothing is over; where the call was wrong, it goes on.
+  const bool over = status == CUDA_SUCCESS || status == CUDA_ERROR_STREAM_CAPTURE_INVALIDATED ||
+                    status == CUDA_ERROR_STREAM_CAPTURE_UNJOINED;
+  if (Active() && over) OnCaptureEnded(Explicit(stream, kPerThread));
   return status;
 }
 

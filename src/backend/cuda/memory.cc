@@ -170,13 +170,13 @@ void OnPrimaryRetained(CUdevice device, CUcontext context) noexcept {
   if (device >= 0 && device < kMostDevices) primaries[device].store(context);
 }
 
-void OnPrimaryReleased(CUdevice device) noexcept {
-  if (device < 0 || device >= kMostDevices) return;
+CUcontext TakeEndedPrimary(CUdevice device) noexcept {
+  if (device < 0 || device >= kMostDevices) return nullptr;
   unsigned int flags = 0;
   int active = 1;
   if (Real<Symbol::cuDevicePrimaryCtxGetState>()(device, &flags, &active) != CUDA_SUCCESS || active != 0)
-    return;
-  OnContextMemoryGone(primaries[device].exchange(nullptr));
+    return nullptr;
+  return primaries[device].exchange(nullptr);
 }
 
 MORTAR_CUDA_HANDLER(cuMemAlloc)(CUdeviceptr_v1* made, unsigned int bytes) noexcept {

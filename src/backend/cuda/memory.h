@@ -24,9 +24,9 @@ CUresult FreeMemory(CUdeviceptr address, Call&& call) noexcept;
 
 // A context was destroyed, and its memory with it.
 void OnContextMemoryGone(CUcontext context) noexcept;
-// The primary context of a device was retained, and released or reset: then maybe destroyed.
+// The primary context of a device was retained, and released or reset: the one that ended by that, or null.
 void OnPrimaryRetained(CUdevice device, CUcontext context) noexcept;
-void OnPrimaryReleased(CUdevice device) noexcept;
+CUcontext TakeEndedPrimary(CUdevice device) noexcept;
 
 // Stream-ordered allocation from `pool` (null: the one of the stream's device); `call()` makes it.
 struct PoolRequest {

@@ -87,6 +87,13 @@ const KernelRule& Description::RuleFor(std::string_view kernel, const Grid& grid
   return of_any_grid != nullptr ? *of_any_grid : fallback;
 }
 
+int Description::SharedPerBlock() const {
+  const int capability = capability_major * 10 + capability_minor;
+  if (capability == 80 || capability == 87) return 166912;
+  if (capability >= 90 && capability < 120) return 232448;
+  return 101376;
+}
+
 std::int64_t Description::CopyNs(CopyDirection direction, std::uint64_t bytes) const {
   const double rate = copy_bytes_per_ns[static_cast<std::size_t>(direction)];
   return Bounded(static_cast<double>(copy_latency_ns) + static_cast<double>(bytes) / rate);

@@ -74,6 +74,9 @@ enum class CopyDirection : std::uint8_t { kHostToDevice, kDeviceToHost, kDeviceT
 // Chosen: each is tried in turn when a function is first launched.
 inline constexpr std::size_t kMaxKernels = 4096;
 
+inline constexpr int kReservedShared = 1024;  // bytes of shared memory that every block takes besides its own
+inline constexpr int kDefaultShared = 49152;  // a block's that asks for no more
+
 struct Description {
   std::string name = "Simulated H100";
   std::uint64_t memory_bytes = 81559ULL << 20;
@@ -103,6 +106,10 @@ struct Description {
   static base::Result<Description> Read(const std::string& path);
 
   const KernelRule& RuleFor(std::string_view kernel, const Grid& grid) const;
+  // Bytes of shared memory that a block can have where it asks for more than 48 KiB, and that a
+  // multiprocessor has: by compute capability (CUDA programming guide, technical specifications).
+  int SharedPerBlock() const;
+  int SharedPerMultiprocessor() const { return SharedPerBlock() + kReservedShared; }
   // Length of a copy or fill of `bytes`; at most 10 s.
   std::int64_t CopyNs(CopyDirection direction, std::uint64_t bytes) const;
 };

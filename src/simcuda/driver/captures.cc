@@ -22,16 +22,25 @@ CUresult Invalidate(Capture& capture, CUresult why) {
   return why;
 }
 
-// The captures that the legacy default stream would touch: it orders all blocking streams of its context.
-CUresult RefuseImplicit(const SimStream& stream) {
-  if (stream.kind != StreamKind::kLegacy) return CUDA_SUCCESS;
-  CUresult result = CUDA_SUCCESS;
+// The captures that work in `stream` would touch: the legacy default stream orders all blocking streams of
+// its context.
+std::vector<Capture*> TouchedBy(const SimStream& stream) {
+  std::vector<Capture*> touched;
+  if (stream.kind != StreamKind::kLegacy) return touched;
   for (const auto& capture : Open()) {
-    for (const auto& [member, frontier] : capture->frontiers) {
-      if (member->context != stream.context || member->kind != StreamKind::kBlocking) continue;
-      result = Invalidate(*capture, CUDA_ERROR_STREAM_CAPTURE_IMPLICIT);
-    }
+    const auto& members = capture->frontiers;
+    if (std::any_of(members.begin(), members.end(), [&](const auto& member) {
+          return member.first->context == stream.context && member.first->kind == StreamKind::kBlocking;
+        }))
+      touched.push_back(capture.get());
   }
+  return touched;
+}
+
+CUresult RefuseImplicit(const SimStream& stream) {
+  CUresult result = CUDA_SUCCESS;
+  for (Capture* capture : TouchedBy(stream))
+    result = Invalidate(*capture, CUDA_ERROR_STREAM_CAPTURE_IMPLICIT);
   return result;
 }
 
@@ -70,6 +79,18 @@ void Close(Capture& capture) {
   capture.status = CaptureStatus::kNotCapturing;  // for events that were recorded in it
   std::erase_if(Open(), [&](const auto& other) { return other.get() == &capture; });
   open_captures.store(static_cast<int>(Open().size()));
+}
+
+// What it was in is invalid, or over where it began there: nobody can end it any more.
+void Abandon(SimStream& stream) {
+  const std::shared_ptr<Capture> capture = stream.capture;
+  if (capture == nullptr) return;
+  Invalidate(*capture, CUDA_SUCCESS);
+  stream.capture = nullptr;
+  capture->frontiers.erase(&stream);
+  if (capture->origin != &stream) return;
+  Close(*capture);
+  if (!capture->to_graph) DropGraph(capture->graph);
 }
 
 CUresult Begin(CUstream handle, bool per_thread, int mode, SimGraph* into, std::vector<Node*> needs) {
@@ -151,9 +172,7 @@ CUresult GetInfo(CUstream handle, bool per_thread, const Info& info) {
   if (const CUresult found = FindStream(handle, per_thread, &stream); found != CUDA_SUCCESS) return found;
   if (info.status == nullptr) return CUDA_ERROR_INVALID_VALUE;
   const std::lock_guard lock(TheGraphs().mutex);
-  if (CapturesOpen()) {
-    if (const CUresult refused = RefuseImplicit(*stream); refused != CUDA_SUCCESS) return refused;
-  }
+  if (!TouchedBy(*stream).empty()) return CUDA_ERROR_STREAM_CAPTURE_IMPLICIT;
   const Capture* capture = stream->capture.get();
   *info.status = static_cast<int>(capture != nullptr ? capture->status : CaptureStatus::kNotCapturing);
   if (capture == nullptr || capture->status != CaptureStatus::kActive) return CUDA_SUCCESS;
@@ -263,15 +282,18 @@ CUresult RefuseUnsafe() {
 
 void AbandonCapture(SimStream& stream) {
   const std::lock_guard lock(TheGraphs().mutex);
-  const std::shared_ptr<Capture> capture = stream.capture;
-  if (capture == nullptr) return;
-  Invalidate(*capture, CUDA_SUCCESS);
-  stream.capture = nullptr;
-  capture->frontiers.erase(&stream);
-  if (capture->origin != &stream) return;
-  // Nobody can end it any more.
-  Close(*capture);
-  if (!capture->to_graph) DropGraph(capture->graph);
+  Abandon(stream);
+}
+
+void AbandonCaptures(const SimContext& context) {
+  const std::lock_guard lock(TheGraphs().mutex);
+  std::vector<SimStream*> streams;
+  for (const auto& capture : Open()) {
+    for (const auto& [member, frontier] : capture->frontiers) {
+      if (member->context == &context) streams.push_back(member);
+    }
+  }
+  for (SimStream* stream : streams) Abandon(*stream);
 }
 
 }  // namespace mortar::simcuda

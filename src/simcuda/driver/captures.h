@@ -44,7 +44,8 @@ CUresult RefuseAsking(SimEvent& event);
 // the capture's mode and the thread's have it, and the capture is invalid.
 CUresult RefuseUnsafe();
 
-// The stream is destroyed.
+// The stream is destroyed; the context is, and all its streams.
 void AbandonCapture(SimStream& stream);
+void AbandonCaptures(const SimContext& context);
 
 }  // namespace mortar::simcuda

@@ -20,17 +20,22 @@ CUcontext Handle(SimContext* context) { return HandleOf<CUcontext>(context); }
 SimContext* MakeContext(World& world, SimDevice& device, unsigned int flags) {
   const Index index = device.shared.AddContext();
   if (index == kNone) return nullptr;
+  Index legacy = kNone;
+  {
+    SharedDevice::Session session(device.shared);
+    legacy = session->AddStream(index, StreamKind::kLegacy, 0);
+  }
+  if (legacy == kNone) {
+    device.shared.RemoveContext(index);
+    return nullptr;
+  }
   auto* context = new SimContext;
   context->device = &device;
   context->index = index;
   context->id = ++world.last_id;
   context->flags = flags;
   context->legacy = std::make_unique<SimStream>();
-  *context->legacy = {context, kNone, StreamKind::kLegacy, 0, 0, ++world.last_id};
-  {
-    SharedDevice::Session session(device.shared);
-    context->legacy->index = session->AddStream(index, StreamKind::kLegacy, 0);
-  }
+  *context->legacy = {context, legacy, StreamKind::kLegacy, 0, 0, ++world.last_id};
   world.contexts.insert(context);
   const std::lock_guard settling(device.effects);
   device.contexts.push_back(context);
@@ -41,16 +46,23 @@ SimContext* MakeContext(World& world, SimDevice& device, unsigned int flags) {
 void DestroyContext(SimContext& context) {
   if (context.error.load() == CUDA_SUCCESS) WaitForContext(context);
   World& world = *TheWorld();
-  const std::lock_guard lock(world.mutex);
-  if (world.contexts.erase(&context) == 0) return;
-  std::erase_if(world.streams, [&](const SimStream* stream) { return stream->context == &context; });
-  std::erase_if(world.events, [&](const SimEvent* event) { return event->context == &context; });
-  // Under the lock of Settle: another process may be given the same index at once, and its notices are not
-  // ours.
+  {
+    const std::lock_guard lock(world.mutex);
+    if (world.contexts.erase(&context) == 0) return;
+    std::erase_if(world.streams, [&](const SimStream* stream) { return stream->context == &context; });
+    std::erase_if(world.events, [&](const SimEvent* event) { return event->context == &context; });
+    AbandonCaptures(context);
+  }
+  // First nothing of it takes effect any more: another process may be given the same index at once, and its
+  // notices are not ours. What has been handed over is forgotten next, and then nobody looks at its memory.
   SimDevice& device = *context.device;
-  const std::lock_guard settling(device.effects);
-  std::erase(device.contexts, &context);
-  const Index index = context.index.exchange(kNone);
+  Index index = kNone;
+  {
+    const std::lock_guard settling(device.effects);
+    std::erase(device.contexts, &context);
+    index = context.index.exchange(kNone);
+  }
+  ForgetCallsOf(device.calls, context);
   FreeMemoryOf(context);
   device.shared.RemoveContext(index);
 }
@@ -97,6 +109,15 @@ CUresult WaitForContext(SimContext& context) {
   for (Index i = 0; i < std::min(count, kStreams); ++i) WaitDone(context, ids[i]);
   Settle(*context.device);
   return context.error.load();
+}
+
+void WaitForAll() {
+  std::vector<SimContext*> contexts;
+  {
+    const std::lock_guard lock(TheWorld()->mutex);
+    contexts.assign(TheWorld()->contexts.begin(), TheWorld()->contexts.end());
+  }
+  for (SimContext* context : contexts) WaitForContext(*context);
 }
 
 SimContext* FindContext(CUcontext handle) {

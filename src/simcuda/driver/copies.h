@@ -21,9 +21,16 @@ struct CopyShape {
   std::size_t from_pitch = 0;
   std::size_t from_slice = 0;
 
+  // REQUIRES: its extents are checked, as ReadShape does.
   std::size_t bytes() const { return width * height * depth; }
-  bool flat() const { return height == 1 && depth == 1; }
+  bool empty() const { return width == 0 || height == 0 || depth == 0; }
 };
+
+// a + b × c, and SIZE_MAX where that is more: no address and no extent in memory.
+inline std::size_t Reach(std::size_t a, std::size_t b, std::size_t c) {
+  std::size_t product = 0;
+  return __builtin_mul_overflow(b, c, &product) || __builtin_add_overflow(a, product, &a) ? SIZE_MAX : a;
+}
 
 struct FillShape {
   CUdeviceptr to = 0;
@@ -34,7 +41,8 @@ struct FillShape {
   std::size_t height = 1;
 };
 
-// Reads CUDA's description. Errors: CUDA_ERROR_INVALID_VALUE; CUDA_ERROR_NOT_SUPPORTED for arrays.
+// Reads CUDA's description. Errors: CUDA_ERROR_INVALID_VALUE, also for a side that does not lie where it
+// says; CUDA_ERROR_NOT_SUPPORTED for arrays.
 CUresult ReadShape(const CUDA_MEMCPY3D& copy, CopyShape* shape);
 CUresult ReadShape(const CUDA_MEMCPY2D& copy, CopyShape* shape);
 CUDA_MEMCPY3D ToCopy3D(const CopyShape& shape);

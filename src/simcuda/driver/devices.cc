@@ -30,6 +30,10 @@ int DescribedAttribute(int attribute, const Description& d) {
       return static_cast<int>(d.pci.device);
     case CU_DEVICE_ATTRIBUTE_ASYNC_ENGINE_COUNT:
       return d.copy_engines;
+    case CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN:
+      return d.SharedPerBlock();
+    case CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR:
+      return d.SharedPerMultiprocessor();
     case CU_DEVICE_ATTRIBUTE_GPU_OVERLAP:
       return 1;
     default:
@@ -49,10 +53,8 @@ int FixedAttribute(int attribute) {
                 {CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_X, 2147483647},
                 {CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_Y, 65535},
                 {CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_Z, 65535},
-                {CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK, 49152},
-                {CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN, 101376},
-                {CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR, 102400},
-                {CU_DEVICE_ATTRIBUTE_RESERVED_SHARED_MEMORY_PER_BLOCK, 1024},
+                {CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK, kDefaultShared},
+                {CU_DEVICE_ATTRIBUTE_RESERVED_SHARED_MEMORY_PER_BLOCK, kReservedShared},
                 {CU_DEVICE_ATTRIBUTE_TOTAL_CONSTANT_MEMORY, 65536},
                 {CU_DEVICE_ATTRIBUTE_WARP_SIZE, 32},
                 {CU_DEVICE_ATTRIBUTE_MAX_PITCH, 2147483647},

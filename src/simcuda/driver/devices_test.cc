@@ -70,6 +70,38 @@ TEST_F(DriverTest, AsynchronousErrorSticksToItsContextAlone) {
   EXPECT_EQ(cuCtxSynchronize(), CUDA_SUCCESS);
 }
 
+// CUDA programming guide, technical specifications by compute capability: 9.0 has 227 KiB a block and 228 KiB
+// a multiprocessor, 8.6 has 99 and 100.
+TEST_F(DriverTest, SharedMemoryIsThatOfTheComputeCapability) {
+  constexpr int kMaxDynamic = 8;  // CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
+  constexpr int kBlock[] = {232448, 101376};
+  constexpr int kMultiprocessor[] = {233472, 102400};
+  int value = 0;
+  for (int device = 0; device < 2; ++device) {
+    EXPECT_EQ(cuDeviceGetAttribute(&value, CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN, device),
+              CUDA_SUCCESS);
+    EXPECT_EQ(value, kBlock[device]);
+    EXPECT_EQ(cuDeviceGetAttribute(&value, CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR, device),
+              CUDA_SUCCESS);
+    EXPECT_EQ(value, kMultiprocessor[device]);
+  }
+  const auto launch = [&](unsigned int bytes) {
+    return cuLaunchKernel(slow_, 1, 1, 1, 1, 1, 1, bytes, nullptr, nullptr, nullptr);
+  };
+  EXPECT_EQ(launch(49152), CUDA_SUCCESS);
+  EXPECT_EQ(launch(49153), CUDA_ERROR_INVALID_VALUE) << "not asked for";
+  EXPECT_EQ(cuFuncSetAttribute(slow_, kMaxDynamic, 232449), CUDA_ERROR_INVALID_VALUE);
+  ASSERT_EQ(cuFuncSetAttribute(slow_, kMaxDynamic, 232448), CUDA_SUCCESS);
+  EXPECT_EQ(launch(232448), CUDA_SUCCESS);
+  EXPECT_EQ(launch(232449), CUDA_ERROR_INVALID_VALUE);
+  ASSERT_EQ(cuOccupancyMaxActiveBlocksPerMultiprocessor(&value, slow_, 32, 113 << 10), CUDA_SUCCESS);
+  EXPECT_EQ(value, 2) << "twice 113 KiB and the 1 KiB that every block takes besides";
+  std::size_t bytes = 0;
+  ASSERT_EQ(cuOccupancyAvailableDynamicSMemPerBlock(&bytes, slow_, 2, 32), CUDA_SUCCESS);
+  EXPECT_EQ(bytes, 113U << 10);
+  EXPECT_EQ(cuCtxSynchronize(), CUDA_SUCCESS);
+}
+
 // A process of its own: this one has used CUDA.
 TEST_F(DriverTest, EventOfAnotherProcessIsWaitedFor) {
   CUevent event = nullptr;

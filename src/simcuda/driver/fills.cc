@@ -1,4 +1,5 @@
-// Fills. Every call returns at once: they are the device's own work.
+// Fills. They are the device's own work: every call returns at once, but for the synchronous ones of memory
+// that the host sees too, pinned or managed.
 #include <algorithm>
 
 #include "simcuda/driver/abi.h"
@@ -14,7 +15,7 @@ void FillRows(const FillShape& s) {
   }
 }
 
-CUresult Fill(const FillShape& shape, CUstream handle, bool per_thread) {
+CUresult Fill(const FillShape& shape, CUstream handle, bool per_thread, bool asynchronous) {
   SimStream* stream = nullptr;
   if (const CUresult found = FindStream(handle, per_thread, &stream); found != CUDA_SUCCESS) return found;
   if (shape.width == 0 || shape.height == 0) return CUDA_SUCCESS;
@@ -23,7 +24,10 @@ CUresult Fill(const FillShape& shape, CUstream handle, bool per_thread) {
     return made;
   operation.parameters = std::make_shared<const CUDA_MEMSET_NODE_PARAMS>(CUDA_MEMSET_NODE_PARAMS{
       shape.to, shape.pitch, shape.value, shape.element_bytes, shape.width, shape.height});
-  return Enqueue(*stream, operation);
+  CommandId id;
+  if (const CUresult queued = Enqueue(*stream, operation, &id); queued != CUDA_SUCCESS) return queued;
+  const bool at_once = asynchronous || WhereIs(shape.to, 1) == Where::kDevice;
+  return at_once ? CUDA_SUCCESS : WaitDone(*stream->context, id);
 }
 
 }  // namespace
@@ -36,7 +40,7 @@ CUresult MakeFill(const SimDevice& device, const FillShape& shape, Operation* op
     return CUDA_ERROR_INVALID_VALUE;
   if (s.height > 1 && (s.pitch < s.width * element || s.pitch % element != 0))
     return CUDA_ERROR_INVALID_VALUE;
-  const std::size_t extent = s.height == 0 ? 0 : (s.height - 1) * s.pitch + s.width * element;
+  const std::size_t extent = s.height == 0 ? 0 : Reach(s.width * element, s.height - 1, s.pitch);
   if (WhereIs(s.to, extent) == Where::kPageable) return CUDA_ERROR_INVALID_VALUE;
   operation->type = NodeType::kMemset;
   operation->work.kind = WorkKind::kKernel;
@@ -57,18 +61,18 @@ using namespace mortar::simcuda;
 // NOLINTBEGIN(readability-identifier-naming, bugprone-macro-parentheses): the interface's names
 #define MORTAR_FILL(bits, type)                                                                              \
   MORTAR_SIMCUDA_PTDS(cuMemsetD##bits##_v2, (CUdeviceptr to, type value, std::size_t count),                 \
-                      Fill({to, 0, value, (bits) / 8, count, 1}, nullptr, kPerThread))                       \
+                      Fill({to, 0, value, (bits) / 8, count, 1}, nullptr, kPerThread, false))                \
   MORTAR_SIMCUDA_PTSZ(cuMemsetD##bits##Async,                                                                \
                       (CUdeviceptr to, type value, std::size_t count, CUstream stream),                      \
-                      Fill({to, 0, value, (bits) / 8, count, 1}, stream, kPerThread))                        \
+                      Fill({to, 0, value, (bits) / 8, count, 1}, stream, kPerThread, true))                  \
   MORTAR_SIMCUDA_PTDS(                                                                                       \
       cuMemsetD2D##bits##_v2,                                                                                \
       (CUdeviceptr to, std::size_t pitch, type value, std::size_t width, std::size_t height),                \
-      Fill({to, pitch, value, (bits) / 8, width, height}, nullptr, kPerThread))                              \
+      Fill({to, pitch, value, (bits) / 8, width, height}, nullptr, kPerThread, false))                       \
   MORTAR_SIMCUDA_PTSZ(cuMemsetD2D##bits##Async,                                                              \
                       (CUdeviceptr to, std::size_t pitch, type value, std::size_t width, std::size_t height, \
                        CUstream stream),                                                                     \
-                      Fill({to, pitch, value, (bits) / 8, width, height}, stream, kPerThread))
+                      Fill({to, pitch, value, (bits) / 8, width, height}, stream, kPerThread, true))
 MORTAR_FILL(8, unsigned char)
 MORTAR_FILL(16, unsigned short)
 MORTAR_FILL(32, unsigned int)

@@ -178,9 +178,10 @@ MORTAR_SIMCUDA_EXPORT CUresult cuKernelGetAttribute(int* pi, int attrib, CUkerne
   return found == nullptr ? CUDA_ERROR_INVALID_HANDLE
                           : GetFunctionAttribute(*found, attrib, DeviceOf(dev), pi);
 }
-MORTAR_SIMCUDA_EXPORT CUresult cuKernelSetAttribute(int attrib, int val, CUkernel kernel, CUdevice) {
+MORTAR_SIMCUDA_EXPORT CUresult cuKernelSetAttribute(int attrib, int val, CUkernel kernel, CUdevice dev) {
   SimFunction* found = FindKernel(kernel);
-  return found == nullptr ? CUDA_ERROR_INVALID_HANDLE : SetFunctionAttribute(*found, attrib, val);
+  return found == nullptr ? CUDA_ERROR_INVALID_HANDLE
+                          : SetFunctionAttribute(*found, attrib, DeviceOf(dev), val);
 }
 MORTAR_SIMCUDA_EXPORT CUresult cuKernelSetCacheConfig(CUkernel kernel, int, CUdevice) {
   return FindKernel(kernel) == nullptr ? CUDA_ERROR_INVALID_HANDLE : CUDA_SUCCESS;
@@ -209,12 +210,12 @@ MORTAR_SIMCUDA_EXPORT CUresult cuFuncGetParamInfo(CUfunction func, std::size_t p
 MORTAR_SIMCUDA_EXPORT CUresult cuFuncGetAttribute(int* pi, int attrib, CUfunction hfunc) {
   const SimFunction* found = FindFunction(hfunc);
   if (found == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-  const SimContext* context = Current();
-  return GetFunctionAttribute(*found, attrib, context != nullptr ? *context->device : DeviceOf(0), pi);
+  return GetFunctionAttribute(*found, attrib, CurrentDevice(), pi);
 }
 MORTAR_SIMCUDA_EXPORT CUresult cuFuncSetAttribute(CUfunction hfunc, int attrib, int value) {
   SimFunction* found = FindFunction(hfunc);
-  return found == nullptr ? CUDA_ERROR_INVALID_HANDLE : SetFunctionAttribute(*found, attrib, value);
+  return found == nullptr ? CUDA_ERROR_INVALID_HANDLE
+                          : SetFunctionAttribute(*found, attrib, CurrentDevice(), value);
 }
 MORTAR_SIMCUDA_EXPORT CUresult cuFuncSetCacheConfig(CUfunction hfunc, int) {
   return FindFunction(hfunc) == nullptr ? CUDA_ERROR_INVALID_HANDLE : CUDA_SUCCESS;

@@ -1,4 +1,4 @@
-// Graphs made ready, launched, and changed in between; and objects that they keep alive.
+// Graphs made ready, launched, and changed in between.
 #include <algorithm>
 #include <utility>
 
@@ -9,30 +9,31 @@
 namespace mortar::simcuda {
 namespace {
 
-using Steps = std::vector<Step>;
-
 // CUgraphExecUpdateResult.
 enum : int { kUpdated = 0, kUpdateError = 1, kTopologyChanged = 2, kTypeChanged = 3 };
 
 // All nodes in an order in which they can run; `shape`: which of those before each needs. False: a circle.
-bool TakeApart(const SimGraph& graph, Steps* steps, std::vector<std::vector<std::size_t>>* shape) {
+bool TakeApart(const SimGraph& graph, Launchable* made, std::vector<std::vector<std::size_t>>* shape) {
   const auto order = InOrder(graph);
   if (order.empty() && !graph.nodes.empty()) return false;
+  std::vector<Step>& steps = made->steps;
+  made->objects.insert(graph.objects.begin(), graph.objects.end());
   std::map<const Node*, std::size_t> places;
   for (const Node* node : order) {
     std::vector<std::size_t> needs;
     for (const Node* need : node->needs) needs.push_back(places.at(need));
     std::sort(needs.begin(), needs.end());
     if (node->child != nullptr) {
-      if (!TakeApart(*node->child, steps, shape)) return false;
+      if (!TakeApart(*node->child, made, shape)) return false;
     } else if (node->operation.type == NodeType::kGraph && node->operation.parameters != nullptr) {
       // A launch that was captured.
-      const auto& launched = *static_cast<const Steps*>(node->operation.parameters.get());
-      steps->insert(steps->end(), launched.begin(), launched.end());
-      shape->resize(steps->size());
+      const auto& launched = *static_cast<const Launchable*>(node->operation.parameters.get());
+      steps.insert(steps.end(), launched.steps.begin(), launched.steps.end());
+      made->objects.insert(launched.objects.begin(), launched.objects.end());
+      shape->resize(steps.size());
     }
-    places[node] = steps->size();
-    steps->push_back({node, node->operation, true});
+    places[node] = steps.size();
+    steps.push_back({node, node->operation, true});
     shape->push_back(std::move(needs));
   }
   return true;
@@ -45,29 +46,30 @@ CUresult Instantiate(CUgraphExec* out, CUgraph handle, unsigned long long flags,
   const SimGraph* graph = FindGraph(handle);
   if (graph == nullptr) return CUDA_ERROR_INVALID_VALUE;
   auto exec = std::make_unique<SimExec>();
-  Steps steps;
-  if (!TakeApart(*graph, &steps, &exec->shape)) return CUDA_ERROR_INVALID_VALUE;
-  exec->steps = std::make_shared<const Steps>(std::move(steps));
+  Launchable made;
+  if (!TakeApart(*graph, &made, &exec->shape)) return CUDA_ERROR_INVALID_VALUE;
+  exec->launchable = std::make_shared<const Launchable>(std::move(made));
   exec->flags = flags;
-  for (const auto& [object, count] : graph->objects) {
-    exec->objects[object] = count;
-    object->count += count;
-  }
   TheGraphs().execs.insert(exec.get());
   *out = HandleOf<CUgraphExec>(exec.release());
   return CUDA_SUCCESS;
 }
 
 // Puts the steps into the stream; the first after `before`, the exec's last launch. Returns the last command.
-CommandId Run(const SimStream& stream, const Steps& steps, CommandId before) {
+CommandId Run(const SimStream& stream, const std::shared_ptr<const Launchable>& launchable,
+              CommandId before) {
   Operation marker;
   marker.work.wait = before;
   CommandId last = Submit(stream, marker);
-  for (const Step& step : steps) {
+  for (const Step& step : launchable->steps) {
     const bool empty = step.operation.type == NodeType::kEmpty || step.operation.type == NodeType::kGraph;
     if (step.enabled && !empty) last = Submit(stream, step.operation);
   }
-  return last;
+  if (launchable->objects.empty()) return last;
+  Operation keeping;  // the objects, until the launch is done
+  keeping.run = [launchable] {};
+  keeping.despite_error = true;
+  return Submit(stream, keeping);
 }
 
 CUresult LaunchGraph(CUgraphExec handle, CUstream stream_handle, bool per_thread) {
@@ -76,22 +78,22 @@ CUresult LaunchGraph(CUgraphExec handle, CUstream stream_handle, bool per_thread
     return found;
   SimDevice* device = stream->context->device;
   SimExec* exec = nullptr;
-  std::shared_ptr<const Steps> steps;
+  std::shared_ptr<const Launchable> launchable;
   CommandId before;
   {
     const std::lock_guard lock(TheGraphs().mutex);
     exec = FindExec(handle);
     if (exec == nullptr) return CUDA_ERROR_INVALID_VALUE;
-    steps = exec->steps;
+    launchable = exec->launchable;
     if (exec->last_device == device) before = exec->last;
   }
   Operation captured;
   captured.type = NodeType::kGraph;
-  captured.parameters = steps;
+  captured.parameters = launchable;
   bool in_capture = false;
   const CUresult added = AddToCapture(*stream, captured, &in_capture);
   if (added != CUDA_SUCCESS || in_capture) return added;
-  const CommandId last = Run(*stream, *steps, before);
+  const CommandId last = Run(*stream, launchable, before);
   const std::lock_guard lock(TheGraphs().mutex);
   if (FindExec(handle) != exec) return CUDA_SUCCESS;  // destroyed meanwhile; the launch goes on
   exec->last = last;
@@ -100,20 +102,21 @@ CUresult LaunchGraph(CUgraphExec handle, CUstream stream_handle, bool per_thread
 }
 
 int Update(SimExec& exec, const SimGraph& graph, CUgraphNode* wrong) {
-  Steps steps;
+  Launchable made;
   std::vector<std::vector<std::size_t>> shape;
-  if (!TakeApart(graph, &steps, &shape)) return kUpdateError;
+  if (!TakeApart(graph, &made, &shape)) return kUpdateError;
   if (shape != exec.shape) return kTopologyChanged;
-  for (std::size_t i = 0; i < steps.size(); ++i) {
-    const Step& old = (*exec.steps)[i];
-    steps[i].enabled = old.enabled;
-    if (old.operation.type != steps[i].operation.type) {
-      *wrong = HandleOf<CUgraphNode>(const_cast<Node*>(steps[i].node));
+  for (std::size_t i = 0; i < made.steps.size(); ++i) {
+    const Step& old = exec.launchable->steps[i];
+    Step& step = made.steps[i];
+    step.enabled = old.enabled;
+    if (old.operation.type != step.operation.type) {
+      *wrong = HandleOf<CUgraphNode>(const_cast<Node*>(step.node));
       return kTypeChanged;
     }
-    steps[i].node = old.node;
+    step.node = old.node;
   }
-  exec.steps = std::make_shared<const Steps>(std::move(steps));
+  exec.launchable = std::make_shared<const Launchable>(std::move(made));
   return kUpdated;
 }
 
@@ -133,12 +136,12 @@ CUresult ChangeStep(CUgraphExec handle, CUgraphNode node, Change change) {
   const std::lock_guard lock(TheGraphs().mutex);
   SimExec* exec = FindExec(handle);
   if (exec == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  Steps steps = *exec->steps;
-  const auto found = std::find_if(steps.begin(), steps.end(), [&](const Step& step) {
+  Launchable changed = *exec->launchable;
+  const auto found = std::find_if(changed.steps.begin(), changed.steps.end(), [&](const Step& step) {
     return step.node == reinterpret_cast<const Node*>(node);
   });
-  if (found == steps.end() || !change(*found)) return CUDA_ERROR_INVALID_VALUE;
-  exec->steps = std::make_shared<const Steps>(std::move(steps));
+  if (found == changed.steps.end() || !change(*found)) return CUDA_ERROR_INVALID_VALUE;
+  exec->launchable = std::make_shared<const Launchable>(std::move(changed));
   return CUDA_SUCCESS;
 }
 
@@ -149,11 +152,6 @@ CUresult SetStep(CUgraphExec handle, CUgraphNode node, CUresult made, Operation 
     step.operation = std::move(operation);
     return true;
   });
-}
-
-void ReleaseAll(const std::map<SimObject*, unsigned int>& objects,
-                std::vector<std::function<void()>>* later) {
-  for (const auto& [object, count] : objects) Release(object, count, later);
 }
 
 }  // namespace
@@ -201,16 +199,11 @@ MORTAR_SIMCUDA_PTSZ(cuGraphUpload, (CUgraphExec hGraph, CUstream hStream), [&] {
 
 // What it has launched goes on.
 MORTAR_SIMCUDA_EXPORT CUresult cuGraphExecDestroy(CUgraphExec hGraphExec) {
-  std::vector<std::function<void()>> later;
-  {
-    const std::lock_guard lock(TheGraphs().mutex);
-    SimExec* exec = FindExec(hGraphExec);
-    if (exec == nullptr) return CUDA_ERROR_INVALID_VALUE;
-    ReleaseAll(exec->objects, &later);
-    TheGraphs().execs.erase(exec);
-    delete exec;
-  }
-  for (const auto& call : later) call();
+  const std::lock_guard lock(TheGraphs().mutex);
+  SimExec* exec = FindExec(hGraphExec);
+  if (exec == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  TheGraphs().execs.erase(exec);
+  delete exec;
   return CUDA_SUCCESS;
 }
 
@@ -276,65 +269,5 @@ MORTAR_SIMCUDA_EXPORT CUresult cuGraphNodeGetEnabled(CUgraphExec hGraphExec, CUg
     *isEnabled = step.enabled ? 1 : 0;
     return true;
   });
-}
-
-MORTAR_SIMCUDA_EXPORT CUresult cuUserObjectCreate(CUuserObject* object_out, void* ptr, CUhostFn destroy,
-                                                  unsigned int initialRefcount, unsigned int flags) {
-  constexpr unsigned int kNoDestructorSync = 1;
-  if (TheWorld() == nullptr) return CUDA_ERROR_NOT_INITIALIZED;
-  if (object_out == nullptr || destroy == nullptr || initialRefcount == 0 || flags != kNoDestructorSync)
-    return CUDA_ERROR_INVALID_VALUE;
-  auto* object = new SimObject{ptr, destroy, initialRefcount};
-  const std::lock_guard lock(TheGraphs().mutex);
-  TheGraphs().objects.insert(object);
-  *object_out = HandleOf<CUuserObject>(object);
-  return CUDA_SUCCESS;
-}
-MORTAR_SIMCUDA_EXPORT CUresult cuUserObjectRetain(CUuserObject handle, unsigned int count) {
-  const std::lock_guard lock(TheGraphs().mutex);
-  auto* object = reinterpret_cast<SimObject*>(handle);
-  if (!TheGraphs().objects.contains(object) || count == 0) return CUDA_ERROR_INVALID_VALUE;
-  object->count += count;
-  return CUDA_SUCCESS;
-}
-MORTAR_SIMCUDA_EXPORT CUresult cuUserObjectRelease(CUuserObject handle, unsigned int count) {
-  std::vector<std::function<void()>> later;
-  {
-    const std::lock_guard lock(TheGraphs().mutex);
-    auto* object = reinterpret_cast<SimObject*>(handle);
-    if (!TheGraphs().objects.contains(object) || count == 0) return CUDA_ERROR_INVALID_VALUE;
-    Release(object, count, &later);
-  }
-  for (const auto& call : later) call();
-  return CUDA_SUCCESS;
-}
-MORTAR_SIMCUDA_EXPORT CUresult cuGraphRetainUserObject(CUgraph graph_handle, CUuserObject handle,
-                                                       unsigned int count, unsigned int flags) {
-  constexpr unsigned int kMove = 1;
-  const std::lock_guard lock(TheGraphs().mutex);
-  SimGraph* graph = FindGraph(graph_handle);
-  auto* object = reinterpret_cast<SimObject*>(handle);
-  if (graph == nullptr || !TheGraphs().objects.contains(object) || count == 0 || flags > kMove)
-    return CUDA_ERROR_INVALID_VALUE;
-  graph->objects[object] += count;
-  if (flags != kMove) object->count += count;
-  return CUDA_SUCCESS;
-}
-MORTAR_SIMCUDA_EXPORT CUresult cuGraphReleaseUserObject(CUgraph graph_handle, CUuserObject handle,
-                                                        unsigned int count) {
-  std::vector<std::function<void()>> later;
-  {
-    const std::lock_guard lock(TheGraphs().mutex);
-    SimGraph* graph = FindGraph(graph_handle);
-    auto* object = reinterpret_cast<SimObject*>(handle);
-    if (graph == nullptr || count == 0) return CUDA_ERROR_INVALID_VALUE;
-    const auto held = graph->objects.find(object);
-    if (held == graph->objects.end() || held->second < count) return CUDA_ERROR_INVALID_VALUE;
-    held->second -= count;
-    if (held->second == 0) graph->objects.erase(held);
-    Release(object, count, &later);
-  }
-  for (const auto& call : later) call();
-  return CUDA_SUCCESS;
 }
 // NOLINTEND(readability-identifier-naming, bugprone-macro-parentheses)

@@ -156,6 +156,7 @@ void DropGraph(SimGraph* graph) {
 
 std::unique_ptr<SimGraph> CloneGraph(const SimGraph& graph) {
   auto clone = std::make_unique<SimGraph>();
+  clone->objects = graph.objects;
   std::map<const Node*, Node*> by_original;
   for (const auto& node : graph.nodes) {
     auto copy = std::make_unique<Node>();
@@ -206,15 +207,6 @@ std::vector<const Node*> InOrder(const SimGraph& graph) {
   return order;
 }
 
-void Release(SimObject* object, unsigned int count, std::vector<std::function<void()>>* later) {
-  object->count -= std::min(object->count, count);
-  if (object->count > 0) return;
-  TheGraphs().objects.erase(object);
-  if (object->destroy != nullptr)
-    later->push_back([destroy = object->destroy, data = object->data] { destroy(data); });
-  delete object;
-}
-
 }  // namespace mortar::simcuda
 
 using namespace mortar::simcuda;
@@ -229,15 +221,10 @@ MORTAR_SIMCUDA_EXPORT CUresult cuGraphCreate(CUgraph* phGraph, unsigned int flag
 }
 
 MORTAR_SIMCUDA_EXPORT CUresult cuGraphDestroy(CUgraph hGraph) {
-  std::vector<std::function<void()>> later;
-  {
-    const std::lock_guard lock(TheGraphs().mutex);
-    SimGraph* graph = FindGraph(hGraph);
-    if (graph == nullptr || graph->owned) return CUDA_ERROR_INVALID_VALUE;
-    for (const auto& [object, count] : graph->objects) Release(object, count, &later);
-    DropGraph(graph);
-  }
-  for (const auto& call : later) call();
+  const std::lock_guard lock(TheGraphs().mutex);
+  SimGraph* graph = FindGraph(hGraph);
+  if (graph == nullptr || graph->owned) return CUDA_ERROR_INVALID_VALUE;
+  DropGraph(graph);
   return CUDA_SUCCESS;
 }
 
@@ -246,10 +233,6 @@ MORTAR_SIMCUDA_EXPORT CUresult cuGraphClone(CUgraph* phGraphClone, CUgraph origi
   const SimGraph* graph = FindGraph(originalGraph);
   if (graph == nullptr || phGraphClone == nullptr) return CUDA_ERROR_INVALID_VALUE;
   SimGraph* clone = CloneGraph(*graph).release();
-  for (const auto& [object, count] : graph->objects) {
-    clone->objects[object] = count;
-    object->count += count;
-  }
   TheGraphs().graphs.insert(clone);
   *phGraphClone = HandleOf<CUgraph>(clone);
   return CUDA_SUCCESS;

@@ -5,10 +5,10 @@
 // a graph do not overlap here, as they may on a device.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -26,17 +26,28 @@ struct Node {
   const Node* original = nullptr;   // what it is a clone of, while that lives
 };
 
-// A program's object with a destructor of its own, kept alive by graphs.
+// A program's object with a destructor of its own, which is called soon after the last owner went: by a
+// thread of the driver's, as CUDA does it, so that owners may go anywhere and under any lock.
 struct SimObject {
+  SimObject(void* its_data, CUhostFn its_destroy, unsigned int its_owned)
+      : data(its_data), destroy(its_destroy), owned(its_owned) {}
+  ~SimObject();
+  SimObject(const SimObject&) = delete;
   void* data = nullptr;
   CUhostFn destroy = nullptr;
+  unsigned int owned = 0;  // references that are the program's; guarded by mutex
+};
+// References that a graph, or what was made ready of it, holds; a copy has as many of its own.
+struct HeldObject {
+  std::shared_ptr<SimObject> object;
   unsigned int count = 0;
 };
+using Objects = std::map<SimObject*, HeldObject>;
 
 struct SimGraph {
   std::vector<std::unique_ptr<Node>> nodes;
-  std::map<SimObject*, unsigned int> objects;  // references that it holds
-  bool owned = false;                          // a node's child: not the program's to destroy
+  Objects objects;
+  bool owned = false;  // a node's child: not the program's to destroy
 };
 
 // One node of a launch; children are taken apart.
@@ -46,12 +57,17 @@ struct Step {
   bool enabled = true;
 };
 
+// What is launched, and what must live until it is done.
+struct Launchable {
+  std::vector<Step> steps;
+  Objects objects;  // also those of children
+};
+
 struct SimExec {
-  std::shared_ptr<const std::vector<Step>> steps;  // replaced as a whole: a launch may be at work on the old
+  std::shared_ptr<const Launchable> launchable;  // replaced as a whole: a launch may be at work on the old
   unsigned long long flags = 0;
   std::vector<std::vector<std::size_t>>
       shape;  // which earlier steps each step of the graph needs, for updates
-  std::map<SimObject*, unsigned int> objects;
   // The last command of its last launch: two launches of one do not overlap.
   CommandId last;
   SimDevice* last_device = nullptr;
@@ -63,7 +79,7 @@ struct Graphs {
   std::unordered_set<SimGraph*> graphs;
   std::unordered_set<Node*> nodes;
   std::unordered_set<SimExec*> execs;
-  std::unordered_set<SimObject*> objects;
+  std::unordered_map<SimObject*, std::shared_ptr<SimObject>> objects;  // of which the program has references
 };
 // Never destroyed.
 Graphs& TheGraphs();
@@ -76,13 +92,10 @@ SimExec* FindExec(CUgraphExec handle);
 
 SimGraph* MakeGraph();
 void DropGraph(SimGraph* graph);
-// A copy with nodes of its own.
+// A copy with nodes of its own, and as many references to objects.
 std::unique_ptr<SimGraph> CloneGraph(const SimGraph& graph);
 Node* AddNode(SimGraph& graph, Operation operation, std::vector<Node*> needs);
 // In an order in which they can run; empty where edges make a circle.
 std::vector<const Node*> InOrder(const SimGraph& graph);
-// Takes back `count` references; what is nobody's is destroyed, by the program's own function, which is put
-// into `later` to be called without the lock.
-void Release(SimObject* object, unsigned int count, std::vector<std::function<void()>>* later);
 
 }  // namespace mortar::simcuda

@@ -29,25 +29,28 @@ bool RunOne(SimDevice& device) {
     device.calls.due.pop_front();
   }
   call.run();
-  Finish(device, call.id);
+  if (call.id.sequence != 0) Finish(device, call.id);
   return true;
 }
 
 // Asks every question once; `open`: some were not answered.
 void AskAll(SimDevice& device, bool* open) {
-  std::vector<HostCalls::Question> asked;
-  {
-    const std::lock_guard lock(device.calls.mutex);
-    asked.swap(device.calls.asked);
-  }
+  HostCalls& calls = device.calls;
   *open = false;
-  for (HostCalls::Question& question : asked) {
-    if (question.until()) {
-      Finish(device, question.id);
-    } else {
-      AskLater(device.calls, std::move(question.until), question.id);
-      *open = true;
-    }
+  std::unique_lock lock(calls.mutex);
+  for (std::size_t left = calls.asked.size(); left > 0 && !calls.asked.empty(); --left) {
+    HostCalls::Question question = std::move(calls.asked.front());
+    calls.asked.pop_front();
+    calls.asking = question.context;
+    lock.unlock();
+    const bool answered = question.until();
+    if (answered) Finish(device, question.id);
+    lock.lock();
+    calls.asking = nullptr;
+    calls.answered.notify_all();
+    if (answered) continue;
+    calls.asked.push_back(std::move(question));
+    *open = true;
   }
 }
 
@@ -68,14 +71,22 @@ void AskAll(SimDevice& device, bool* open) {
 
 }  // namespace
 
-void CallLater(HostCalls& calls, std::function<void()> run, CommandId id) {
+void CallLater(HostCalls& calls, HostCalls::Call call) {
   const std::lock_guard lock(calls.mutex);
-  calls.due.push_back({std::move(run), id});
+  calls.due.push_back(std::move(call));
 }
 
-void AskLater(HostCalls& calls, std::function<bool()> until, CommandId id) {
+void AskLater(HostCalls& calls, HostCalls::Question question) {
   const std::lock_guard lock(calls.mutex);
-  calls.asked.push_back({std::move(until), id});
+  calls.asked.push_back(std::move(question));
+}
+
+void ForgetCallsOf(HostCalls& calls, const SimContext& context) {
+  const auto of_context = [&](const auto& entry) { return entry.context == &context; };
+  std::unique_lock lock(calls.mutex);
+  calls.answered.wait(lock, [&] { return calls.asking != &context; });
+  const auto forgotten = std::erase_if(calls.asked, of_context) + std::erase_if(calls.due, of_context);
+  calls.due_later.fetch_sub(static_cast<std::int64_t>(forgotten));
 }
 
 void StartHostCalls(SimDevice& device) {

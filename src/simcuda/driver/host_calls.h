@@ -4,15 +4,16 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <deque>
 #include <functional>
 #include <mutex>
-#include <vector>
 
 #include "simcuda/timeline/timeline.h"
 
 namespace mortar::simcuda {
 
+struct SimContext;
 struct SimDevice;
 
 struct HostCalls {
@@ -22,21 +23,29 @@ struct HostCalls {
   std::mutex mutex;
   // Guarded by mutex.
   struct Call {
+    const SimContext* context = nullptr;
     std::function<void()> run;
     CommandId id;
   };
   struct Question {
+    const SimContext* context = nullptr;
     std::function<bool()> until;
     CommandId id;
   };
   std::deque<Call> due;
-  std::vector<Question> asked;
+  std::deque<Question> asked;
+  const SimContext* asking = nullptr;  // whose question is being asked, and stands in `asked` no more
+  std::condition_variable answered;    // `asking` has changed
 };
 
-// Has the thread call `run` and then finish the command.
-void CallLater(HostCalls& calls, std::function<void()> run, CommandId id);
+// Has the thread call `run` and then finish the command, if there is one: without, it is called within 20 ms
+// or so.
+void CallLater(HostCalls& calls, HostCalls::Call call);
 // Has the thread ask until the answer is true, and then finish the command.
-void AskLater(HostCalls& calls, std::function<bool()> until, CommandId id);
+void AskLater(HostCalls& calls, HostCalls::Question question);
+// The context is being destroyed: none of its questions is asked any more when this returns, and none of its
+// functions is called that has not been. REQUIRES: nothing of it is handed over any more.
+void ForgetCallsOf(HostCalls& calls, const SimContext& context);
 // Starts the thread, once a device.
 void StartHostCalls(SimDevice& device);
 

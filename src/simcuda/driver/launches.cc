@@ -89,12 +89,19 @@ CUresult Check(const SimDevice& device, const Launch& launch) {
   }
   constexpr unsigned int kMostGridX = 2147483647;
   constexpr unsigned int kMostGridYz = 65535;
-  constexpr unsigned int kMostShared = 101376;
   if (threads > kMaxThreads || launch.block[2] > 64 || launch.grid[0] > kMostGridX ||
-      launch.grid[1] > kMostGridYz || launch.grid[2] > kMostGridYz || launch.shared_bytes > kMostShared)
+      launch.grid[1] > kMostGridYz || launch.grid[2] > kMostGridYz)
     return CUDA_ERROR_INVALID_VALUE;
   if (launch.cooperative && !FitsTogether(device, launch)) return CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE;
   return CUDA_SUCCESS;
+}
+
+// As much dynamic shared memory as the function's attribute says: what its own leaves of 48 KiB, unless set.
+bool MayHave(const SimFunction& function, const SimDevice& device, unsigned int shared_bytes) {
+  int most = 0;
+  return shared_bytes == 0 ||
+         (GetFunctionAttribute(function, kMaxDynamicShared, device, &most) == CUDA_SUCCESS &&
+          std::int64_t{shared_bytes} <= most);
 }
 
 // An asynchronous error, as the description has it: sticks to the context when the kernel ends.
@@ -148,6 +155,7 @@ CUresult MakeLaunch(const SimDevice& device, CUfunction handle, const Launch& la
   KernelRule rule;
   const SimFunction* function = FindFunction(handle, &device, &launch.grid, &rule);
   if (function == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+  if (!MayHave(*function, device, launch.shared_bytes)) return CUDA_ERROR_INVALID_VALUE;
   if (parameters != nullptr && extra != nullptr) return CUDA_ERROR_INVALID_VALUE;
   const bool needs = !function->kernel.parameters.empty();
   if (needs && parameters == nullptr && extra == nullptr) return CUDA_ERROR_INVALID_VALUE;

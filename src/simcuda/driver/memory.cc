@@ -57,9 +57,9 @@ CUresult Free(std::uintptr_t address, bool pinned) {
       pinned ? ForgetRange(address, Where::kPinned, &range)
              : ForgetRange(address, Where::kDevice, &range) || ForgetRange(address, Where::kManaged, &range);
   if (!found) return CUDA_ERROR_INVALID_VALUE;
-  const CUresult result = WaitForContext(*range.context);  // work that uses it may be under way
+  WaitForAll();  // work that uses it may be under way
   GiveBack(range);
-  return result;
+  return range.context->error.load();
 }
 
 CUresult Register(void* pointer, std::size_t bytes, unsigned int flags) {
@@ -89,7 +89,8 @@ CUresult Unregister(void* pointer) {
     context = found->second.context;
     Ranges().erase(found);
   }
-  return WaitForContext(*context);
+  WaitForAll();
+  return context->error.load();
 }
 
 }  // namespace

@@ -48,7 +48,7 @@ SimModule* MakeModule(const ModuleImage& image, bool library) {
     module->kernels.back()->of_kernel = module->functions.back();
   }
   for (const GlobalImage& global : image.globals)
-    module->globals[global.name] = {global.bytes, global.start, 0};
+    module->globals[global.name] = {global.bytes, global.start, {}};
   TheKnown().modules.insert(module);
   return module;
 }
@@ -106,7 +106,7 @@ bool ReadWhole(const char* path, std::string* bytes) {
 SimFunction* FindFunction(CUfunction handle, const SimDevice* device, const Grid* grid, KernelRule* rule) {
   auto* function = reinterpret_cast<SimFunction*>(handle);
   const std::lock_guard lock(modules_mutex);
-  if (!TheKnown().functions.contains(function)) return nullptr;
+  if (TheWorld() == nullptr || !TheKnown().functions.contains(function)) return nullptr;
   if (function->of_kernel != nullptr) function = function->of_kernel;
   if (rule == nullptr) return function;
   // Several devices have tables of their own: those of one are kept.
@@ -124,7 +124,8 @@ SimFunction* FindFunction(CUfunction handle, const SimDevice* device, const Grid
 SimFunction* FindKernel(CUkernel handle) {
   auto* kernel = reinterpret_cast<SimFunction*>(handle);
   const std::lock_guard lock(modules_mutex);
-  return TheKnown().functions.contains(kernel) && kernel->of_kernel != nullptr ? kernel : nullptr;
+  const bool known = TheWorld() != nullptr && TheKnown().functions.contains(kernel);
+  return known && kernel->of_kernel != nullptr ? kernel : nullptr;
 }
 
 CUresult LoadModule(const void* image, bool library, SimModule** module) {
@@ -149,19 +150,21 @@ bool UnloadModule(SimModule* module, bool library) {
   std::vector<Range> freed;
   {
     const std::lock_guard lock(modules_mutex);
-    if (!TheKnown().modules.contains(module) || module->library != library) return false;
+    if (TheWorld() == nullptr || !TheKnown().modules.contains(module) || module->library != library)
+      return false;
     TheKnown().modules.erase(module);
     for (const SimFunction* function : module->functions) TheKnown().functions.erase(function);
     for (const SimFunction* kernel : module->kernels) TheKnown().functions.erase(kernel);
     for (const auto& [name, global] : module->globals) {
-      Range range;
-      if (global.address != 0 && ForgetRange(global.address, Where::kDevice, &range)) freed.push_back(range);
+      for (const auto& [context, address] : global.addresses) {
+        Range range;
+        const bool there = FindRange(address, &range) && range.context == context;
+        if (there && ForgetRange(address, Where::kDevice, &range)) freed.push_back(range);
+      }
     }
   }
-  for (const Range& range : freed) {
-    WaitForContext(*range.context);
-    GiveBack(range);
-  }
+  if (!freed.empty()) WaitForAll();
+  for (const Range& range : freed) GiveBack(range);
   return true;
 }
 
@@ -180,21 +183,29 @@ SimFunction* FindByName(const std::vector<SimFunction*>& functions, const char* 
 }
 
 CUresult GlobalOf(SimModule& module, const char* name, CUdeviceptr* address, std::size_t* bytes) {
+  SimContext* context = nullptr;
   if (name == nullptr || (address == nullptr && bytes == nullptr)) return CUDA_ERROR_INVALID_VALUE;
+  if (const CUresult entered = Enter(&context); entered != CUDA_SUCCESS) return entered;
   const std::lock_guard lock(modules_mutex);
   const auto found = module.globals.find(name);
   if (found == module.globals.end()) return CUDA_ERROR_NOT_FOUND;
   SimGlobal& global = found->second;
-  if (global.address == 0) {
+  CUdeviceptr& here = global.addresses[context];
+  if (here == 0) {
     std::uintptr_t taken = 0;
     const CUresult result = TakeMemory(global.bytes, Where::kDevice, 0, nullptr, &taken);
     if (result != CUDA_SUCCESS) return result;
     std::memcpy(reinterpret_cast<void*>(taken), global.start.data(), global.start.size());
-    global.address = taken;
+    here = taken;
   }
-  if (address != nullptr) *address = global.address;
+  if (address != nullptr) *address = here;
   if (bytes != nullptr) *bytes = global.bytes;
   return CUDA_SUCCESS;
+}
+
+const SimDevice& CurrentDevice() {
+  const SimContext* context = Current();
+  return context != nullptr ? *context->device : *FindDevice(0);
 }
 
 CUresult GetFunctionAttribute(const SimFunction& function, int attribute, const SimDevice& device,
@@ -206,7 +217,6 @@ CUresult GetFunctionAttribute(const SimFunction& function, int attribute, const 
     kRegisters = 4,
     kPtxVersion = 5,
     kBinaryVersion = 6,
-    kMaxDynamic = 8,
     kCarveout = 9
   };
   if (value == nullptr || attribute < 0 || attribute >= kKnown) return CUDA_ERROR_INVALID_VALUE;
@@ -220,19 +230,19 @@ CUresult GetFunctionAttribute(const SimFunction& function, int attribute, const 
   if (attribute == kRegisters) *value = static_cast<int>(function.kernel.registers);
   if (attribute == kPtxVersion || attribute == kBinaryVersion)
     *value = d.capability_major * 10 + d.capability_minor;
-  if (attribute == kMaxDynamic) *value = 49152 - static_cast<int>(function.kernel.shared_bytes);
+  if (attribute == kMaxDynamicShared)
+    *value = kDefaultShared - static_cast<int>(function.kernel.shared_bytes);
   if (attribute == kCarveout) *value = -1;
   if (set != attributes.end()) *value = set->second;
   return CUDA_SUCCESS;
 }
 
-CUresult SetFunctionAttribute(SimFunction& function, int attribute, int value) {
+CUresult SetFunctionAttribute(SimFunction& function, int attribute, const SimDevice& device, int value) {
   constexpr int kFirstSettable = 8;
   constexpr int kEnd = 16;
-  constexpr int kMaxDynamic = 8;
-  constexpr int kMostDynamic = 101376;
   if (attribute < kFirstSettable || attribute >= kEnd) return CUDA_ERROR_INVALID_VALUE;
-  if (attribute == kMaxDynamic && (value < 0 || value > kMostDynamic)) return CUDA_ERROR_INVALID_VALUE;
+  const int most = device.description.SharedPerBlock() - static_cast<int>(function.kernel.shared_bytes);
+  if (attribute == kMaxDynamicShared && (value < 0 || value > most)) return CUDA_ERROR_INVALID_VALUE;
   const std::lock_guard lock(modules_mutex);
   (function.of_kernel != nullptr ? function.of_kernel : &function)->attributes[attribute] = value;
   return CUDA_SUCCESS;

@@ -25,7 +25,8 @@ struct SimFunction {
 struct SimGlobal {
   std::uint64_t bytes = 0;
   std::string start;
-  CUdeviceptr address = 0;  // 0: not asked for yet
+  // By context, once asked for there. One that was destroyed took its memory along, and does not come back.
+  std::map<const SimContext*, CUdeviceptr> addresses;
 };
 
 // A CUmodule, or a CUlibrary with kernels besides.
@@ -53,9 +54,14 @@ SimModule* FindModule(const void* handle, bool library);
 SimFunction* FindByName(const std::vector<SimFunction*>& functions, const char* name);
 CUresult GlobalOf(SimModule& module, const char* name, CUdeviceptr* address, std::size_t* bytes);
 
+// What a function is asked about without a device: the current context's, else the first. REQUIRES: there is
+// a function, and so a world.
+const SimDevice& CurrentDevice();
+
+inline constexpr int kMaxDynamicShared = 8;  // CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
 CUresult GetFunctionAttribute(const SimFunction& function, int attribute, const SimDevice& device,
                               int* value);
-CUresult SetFunctionAttribute(SimFunction& function, int attribute, int value);
+CUresult SetFunctionAttribute(SimFunction& function, int attribute, const SimDevice& device, int value);
 CUresult GetParameter(const SimFunction& function, std::size_t at, std::size_t* offset, std::size_t* bytes);
 
 }  // namespace mortar::simcuda

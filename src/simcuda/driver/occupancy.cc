@@ -10,17 +10,20 @@ namespace {
 constexpr int kThreads = 2048;  // a multiprocessor's
 constexpr int kRegisters = 65536;
 constexpr int kBlocks = 32;
-constexpr std::size_t kShared = 102400;
-constexpr std::size_t kReserved = 1024;  // of each block
-constexpr int kMostThreads = 1024;       // a block's
+constexpr int kMostThreads = 1024;  // a block's
+
+// A multiprocessor's, of the current device.
+std::size_t SharedBytes() {
+  return static_cast<std::size_t>(CurrentDevice().description.SharedPerMultiprocessor());
+}
 
 // `function`'s blocks on one multiprocessor.
 int BlocksOf(const KernelImage& kernel, int block, std::size_t dynamic_bytes) {
-  const std::size_t shared = kernel.shared_bytes + dynamic_bytes + kReserved;
+  const std::size_t shared = kernel.shared_bytes + dynamic_bytes + kReservedShared;
   const int warps = (block + 31) / 32;
   const int registers = static_cast<int>(std::max(1U, kernel.registers)) * warps * 32;
   return std::min({kBlocks, kThreads / (warps * 32), kRegisters / registers,
-                   static_cast<int>(std::min<std::size_t>(kShared / shared, kBlocks))});
+                   static_cast<int>(std::min<std::size_t>(SharedBytes() / shared, kBlocks))});
 }
 
 CUresult Active(int* count, CUfunction handle, int block, std::size_t dynamic_bytes) {
@@ -89,8 +92,8 @@ MORTAR_SIMCUDA_EXPORT CUresult cuOccupancyAvailableDynamicSMemPerBlock(std::size
   if (dynamicSmemSize == nullptr || numBlocks <= 0 || numBlocks > kBlocks || blockSize <= 0 ||
       blockSize > kMostThreads || numBlocks * blockSize > kThreads)
     return CUDA_ERROR_INVALID_VALUE;
-  const std::size_t each = kShared / static_cast<std::size_t>(numBlocks);
-  const std::size_t taken = function->kernel.shared_bytes + kReserved;
+  const std::size_t each = SharedBytes() / static_cast<std::size_t>(numBlocks);
+  const std::size_t taken = function->kernel.shared_bytes + kReservedShared;
   *dynamicSmemSize = each > taken ? each - taken : 0;
   return CUDA_SUCCESS;
 }

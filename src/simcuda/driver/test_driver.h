@@ -42,7 +42,8 @@ class DriverTest : public ::testing::Test {
                            "[[kernel]]\nname = \"fault\"\nerror = 700\n";
     const std::string other = std::string(path) + "/other.toml";
     std::ofstream(other)
-        << "[device]\nname = \"Other GPU\"\nmemory_mib = 32\npci_address = \"0000:02:00.0\"\n";
+        << "[device]\nname = \"Other GPU\"\nmemory_mib = 32\npci_address = \"0000:02:00.0\"\n"
+           "compute_capability = \"8.6\"\n";
     atexit([] { std::filesystem::remove_all(directory); });
     setenv("MORTAR_DIR", path, 1);
     setenv("MORTAR_SIM_DEVICE", (file + ":" + other).c_str(), 1);

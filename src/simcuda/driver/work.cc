@@ -109,9 +109,10 @@ void Settle(SimDevice& device) {
       device.calls.effects_later.fetch_sub(1);
       if (!stuck) effect->run();
     } else if (effect->until) {
-      AskLater(device.calls, stuck ? [] { return true; } : std::move(effect->until), notice.id);
+      AskLater(device.calls,
+               {effect->context, stuck ? [] { return true; } : std::move(effect->until), notice.id});
     } else {
-      CallLater(device.calls, stuck ? [] {} : std::move(effect->run), notice.id);
+      CallLater(device.calls, {effect->context, stuck ? [] {} : std::move(effect->run), notice.id});
     }
   }
 }

@@ -119,6 +119,8 @@ SimEvent* FindEvent(CUevent handle);
 // Blocks until all that is in the context's streams by now is done and has taken effect. Returns the error
 // that has stuck to it.
 CUresult WaitForContext(SimContext& context);
+// The same for every context of this process, of whichever device.
+void WaitForAll();
 
 template <typename Handle, typename Object>
 Handle HandleOf(Object* object) {

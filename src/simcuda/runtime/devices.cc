@@ -35,6 +35,11 @@ void FillLimits(cudaDeviceProp* out, int device) {
   out->regsPerMultiprocessor = of(CU_DEVICE_ATTRIBUTE_MAX_REGISTERS_PER_MULTIPROCESSOR);
   out->sharedMemPerBlockOptin =
       static_cast<std::size_t>(of(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN));
+  out->reservedSharedMemPerBlock =
+      static_cast<std::size_t>(of(CU_DEVICE_ATTRIBUTE_RESERVED_SHARED_MEMORY_PER_BLOCK));
+  out->maxBlocksPerMultiProcessor = of(CU_DEVICE_ATTRIBUTE_MAX_BLOCKS_PER_MULTIPROCESSOR);
+  out->textureAlignment = static_cast<std::size_t>(of(CU_DEVICE_ATTRIBUTE_TEXTURE_ALIGNMENT));
+  out->texturePitchAlignment = static_cast<std::size_t>(of(CU_DEVICE_ATTRIBUTE_TEXTURE_PITCH_ALIGNMENT));
 }
 
 void FillKind(cudaDeviceProp* out, int device) {
@@ -54,6 +59,10 @@ void FillKind(cudaDeviceProp* out, int device) {
   out->l2CacheSize = of(CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE);
   out->streamPrioritiesSupported = of(CU_DEVICE_ATTRIBUTE_STREAM_PRIORITIES_SUPPORTED);
   out->managedMemory = of(CU_DEVICE_ATTRIBUTE_MANAGED_MEMORY);
+  out->concurrentManagedAccess = of(CU_DEVICE_ATTRIBUTE_CONCURRENT_MANAGED_ACCESS);
+  out->canUseHostPointerForRegisteredMem = of(CU_DEVICE_ATTRIBUTE_CAN_USE_HOST_POINTER_FOR_REGISTERED_MEM);
+  out->hostRegisterSupported = of(CU_DEVICE_ATTRIBUTE_HOST_REGISTER_SUPPORTED);
+  out->memoryPoolsSupported = of(CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED);
   out->cooperativeLaunch = of(CU_DEVICE_ATTRIBUTE_COOPERATIVE_LAUNCH);
   out->computePreemptionSupported = of(CU_DEVICE_ATTRIBUTE_COMPUTE_PREEMPTION_SUPPORTED);
 }

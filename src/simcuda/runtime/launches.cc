@@ -1,4 +1,6 @@
 // Launches: <<<…>>> pushes a configuration that the kernel's stub takes up again.
+#include <algorithm>
+#include <climits>
 #include <vector>
 
 #include "simcuda/runtime/runtime.h"
@@ -16,21 +18,35 @@ std::vector<Configuration>& Pushed() {
   return pushed;
 }
 
+bool AreWithin(dim3 size, dim3 most) {
+  return size.x > 0 && size.y > 0 && size.z > 0 && size.x <= most.x && size.y <= most.y && size.z <= most.z;
+}
+
+// The runtime has a name of its own for a grid or block that no device takes.
+CUresult Named(CUresult result, dim3 grid, dim3 block) {
+  constexpr dim3 kMostGrid{2147483647, 65535, 65535};
+  constexpr dim3 kMostBlock{1024, 1024, 64};
+  constexpr std::size_t kMostThreads = 1024;
+  const bool takes = AreWithin(grid, kMostGrid) && AreWithin(block, kMostBlock) &&
+                     std::size_t{block.x} * block.y * block.z <= kMostThreads;
+  return result == CUDA_ERROR_INVALID_VALUE && !takes ? static_cast<CUresult>(cudaErrorInvalidConfiguration)
+                                                      : result;
+}
+
+// What does not fit the driver's type is too much as well.
+unsigned int Narrowed(std::size_t bytes) {
+  return static_cast<unsigned int>(std::min<std::size_t>(bytes, UINT_MAX));
+}
+
 template <Symbol kSymbol, typename... Rest>
 cudaError_t Launch(const void* kernel, dim3 grid, dim3 block, void** arguments, std::size_t shared_bytes,
                    CUstream stream, Rest... rest) {
   return Run([&] {
     CUfunction function = nullptr;
     if (const CUresult found = FindFunction(kernel, &function); found != CUDA_SUCCESS) return found;
-    const CUresult result =
-        Call<kSymbol>(function, grid.x, grid.y, grid.z, block.x, block.y, block.z,
-                      static_cast<unsigned int>(shared_bytes), stream, arguments, rest...);
-    // The runtime has a name of its own for a grid or block that no device takes.
-    const bool shapeless = grid.x == 0 || grid.y == 0 || grid.z == 0 || block.x == 0 || block.y == 0 ||
-                           block.z == 0 || std::size_t{block.x} * block.y * block.z > 1024;
-    return result == CUDA_ERROR_INVALID_VALUE && shapeless
-               ? static_cast<CUresult>(cudaErrorInvalidConfiguration)
-               : result;
+    return Named(Call<kSymbol>(function, grid.x, grid.y, grid.z, block.x, block.y, block.z,
+                               Narrowed(shared_bytes), stream, arguments, rest...),
+                 grid, block);
   });
 }
 
@@ -46,11 +62,12 @@ cudaError_t LaunchConfigured(const cudaLaunchConfig_t* config, const void* kerne
                                  config->blockDim.x,
                                  config->blockDim.y,
                                  config->blockDim.z,
-                                 static_cast<unsigned int>(config->dynamicSmemBytes),
+                                 Narrowed(config->dynamicSmemBytes),
                                  config->stream,
                                  config->attrs,
                                  config->numAttrs};
-    return Call<kSymbol>(&lowered, function, arguments, static_cast<void**>(nullptr));
+    return Named(Call<kSymbol>(&lowered, function, arguments, static_cast<void**>(nullptr)), config->gridDim,
+                 config->blockDim);
   });
 }
 

@@ -254,6 +254,7 @@ MORTAR_CUDART_EXPORT cudaError_t cudaPointerGetAttributes(cudaPointerAttributes*
   *out = {};
   return Run([&] {
     constexpr int kManagedAttribute = 8;
+    constexpr int kOrdinalAttribute = 9;
     unsigned int type = 0;
     const CUresult asked =
         Call<Symbol::cuPointerGetAttribute>(&type, int{CU_POINTER_ATTRIBUTE_MEMORY_TYPE}, Address(pointer));
@@ -265,7 +266,7 @@ MORTAR_CUDART_EXPORT cudaError_t cudaPointerGetAttributes(cudaPointerAttributes*
     bool managed = false;
     Call<Symbol::cuPointerGetAttribute>(&managed, int{kManagedAttribute}, Address(pointer));
     out->type = managed ? 3 : type == CU_MEMORYTYPE_HOST ? 1 : 2;
-    out->device = CurrentDevice();
+    Call<Symbol::cuPointerGetAttribute>(&out->device, int{kOrdinalAttribute}, Address(pointer));
     out->devicePointer = const_cast<void*>(pointer);
     out->hostPointer = out->type == 2 ? nullptr : const_cast<void*>(pointer);
     return CUDA_SUCCESS;

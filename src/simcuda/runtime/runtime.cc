@@ -119,7 +119,7 @@ cudaError_t PeekLastError() { return thread.last_error; }
 
 using namespace mortar::cudart;
 
-// Everything that the program has on the device goes.
+// Everything that the program has on the device goes, also what others who retained the context have there.
 MORTAR_CUDART_EXPORT cudaError_t cudaDeviceReset() {
   if (const CUresult ready = Initialise(); ready != CUDA_SUCCESS) return Keep(ready);
   const int device = CurrentDevice();
@@ -129,5 +129,5 @@ MORTAR_CUDART_EXPORT cudaError_t cudaDeviceReset() {
   ForgetModules(device);
   primary.context = nullptr;
   Call<Symbol::cuCtxSetCurrent>(CUcontext{nullptr});
-  return Keep(Call<Symbol::cuDevicePrimaryCtxRelease_v2>(device));
+  return Keep(Call<Symbol::cuDevicePrimaryCtxReset_v2>(device));
 }

@@ -76,7 +76,9 @@ struct cudaDeviceProp {
   int pageableMemoryAccessUsesHostPageTables, directManagedMemAccessFromHost, maxBlocksPerMultiProcessor,
       accessPolicyMaxWindowSize;
   std::size_t reservedSharedMemPerBlock;
-  int rest[76];
+  int hostRegisterSupported, sparseCudaArraySupported, hostRegisterReadOnlySupported,
+      timelineSemaphoreInteropSupported, memoryPoolsSupported;
+  int rest[71];
 };
 // NOLINTEND(readability-identifier-naming)
 

@@ -209,6 +209,50 @@ TEST_P(CopyTest, ManagedMemoryIsBothSides) {
   EXPECT_CU(CU(cuMemFree_v2)(data));
 }
 
+TEST_P(CopyTest, FillOfMemoryThatTheHostSeesIsDoneWhenItReturns) {
+  int supported = 0;
+  EXPECT_CU(CU(cuDeviceGetAttribute)(&supported, CU_DEVICE_ATTRIBUTE_MANAGED_MEMORY, 0));
+  CUdeviceptr managed = 0;
+  if (supported != 0) {
+    ASSERT_CU(CU(cuMemAllocManaged)(&managed, sizeof(int), 1));
+  }
+  void* pinned = Pinned(sizeof(int));
+  CUdeviceptr mapped = 0;
+  ASSERT_CU(CU(cuMemHostGetDevicePointer_v2)(&mapped, pinned, 0));
+  for (const CUdeviceptr data : {managed, mapped}) {
+    if (data == 0) continue;
+    auto* host = data == managed ? reinterpret_cast<int*>(data) : static_cast<int*>(pinned);
+    EXPECT_CU(SlowStore(data, 1, nullptr));
+    EXPECT_CU(CU(cuMemsetD32_v2)(data, 3, 1));
+    EXPECT_EQ(*host, 3);
+    *host = 5;
+    EXPECT_CU(CU(cuCtxSynchronize)());
+    EXPECT_EQ(*host, 5);
+  }
+  if (managed != 0) {
+    EXPECT_CU(CU(cuMemFree_v2)(managed));
+  }
+  EXPECT_CU(CU(cuMemFreeHost)(pinned));
+}
+
+TEST_P(CopyTest, CopyToManagedMemoryIsDoneWhenItReturns) {
+  int supported = 0;
+  EXPECT_CU(CU(cuDeviceGetAttribute)(&supported, CU_DEVICE_ATTRIBUTE_MANAGED_MEMORY, 0));
+  if (supported == 0) GTEST_SKIP() << "no managed memory on this device";
+  const CUdeviceptr data = Ints({7});
+  CUdeviceptr managed = 0;
+  ASSERT_CU(CU(cuMemAllocManaged)(&managed, sizeof(int), 1));
+  auto* host = reinterpret_cast<int*>(managed);
+  const int value = 6;
+  EXPECT_CU(SlowStore(managed, 1, nullptr));
+  EXPECT_CU(CU(cuMemcpyHtoD_v2)(managed, &value, sizeof value));
+  EXPECT_EQ(*host, 6);
+  EXPECT_CU(SlowStore(managed, 1, nullptr));
+  EXPECT_CU(CU(cuMemcpy)(managed, data, sizeof value));
+  EXPECT_EQ(*host, 7);
+  EXPECT_CU(CU(cuMemFree_v2)(managed));
+}
+
 TEST_P(CopyTest, StreamOrderedAllocation) {
   int supported = 0;
   EXPECT_CU(CU(cuDeviceGetAttribute)(&supported, CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED, 0));

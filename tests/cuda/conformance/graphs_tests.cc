@@ -1,4 +1,5 @@
 // Captures and graphs.
+#include <atomic>
 #include <thread>
 
 #include "cuda/conformance/suite.h"
@@ -182,6 +183,66 @@ TEST_P(GraphTest, OtherThreadsStreamsGoOnDuringACapture) {
   EXPECT_EQ(Nodes(graph), 1U) << "nothing of anybody else's is in it";
   EXPECT_EQ(Read(data, 2), (std::vector<int>{1, 51}));
   EXPECT_CU(CU(cuGraphDestroy)(graph));
+}
+
+TEST_P(GraphTest, SecondBeginIsRefusedAndChangesNothing) {
+  CUstream stream = Stream(kNonBlocking);
+  const CUdeviceptr data = Ints({1});
+  static std::atomic<int> called;
+  called = 0;
+  ASSERT_CU(CU(cuStreamBeginCapture_v2)(stream, kThreadLocal));
+  EXPECT_EQ(CU(cuStreamBeginCapture_v2)(stream, kThreadLocal), CUDA_ERROR_ILLEGAL_STATE);
+  EXPECT_CU(CU(cuLaunchHostFunc)(
+      stream, [](void* number) { ++*static_cast<std::atomic<int>*>(number); }, &called));
+  EXPECT_CU(ScaleAdd(data, 10, 1, stream));
+  CUgraph graph = End(stream);
+  CUgraphExec exec = Ready(graph);
+  for (int i = 1; i <= 3; ++i) {
+    LaunchAndWait(exec, stream);
+    EXPECT_EQ(called, i);
+  }
+  EXPECT_EQ(ReadOne(data), 1111);
+  EXPECT_CU(CU(cuGraphExecDestroy)(exec));
+  EXPECT_CU(CU(cuGraphDestroy)(graph));
+}
+
+TEST_P(GraphTest, PerThreadStreamsAreCapturedEachByItsThread) {
+  auto* per_thread = reinterpret_cast<CUstream>(2);
+  const CUdeviceptr data = Ints({1});
+  static std::atomic<int> called;
+  called = 0;
+  ASSERT_CU(CU(cuStreamBeginCapture_v2)(per_thread, kThreadLocal));
+  std::thread([&] {
+    EXPECT_CU(CU(cuCtxSetCurrent)(context_));
+    EXPECT_CU(CU(cuStreamBeginCapture_v2)(per_thread, kThreadLocal));
+    EXPECT_CU(CU(cuGraphDestroy)(End(per_thread)));
+  }).join();
+  EXPECT_EQ(Status(per_thread), kActive);
+  EXPECT_CU(CU(cuLaunchHostFunc_ptsz)(
+      nullptr, [](void* number) { ++*static_cast<std::atomic<int>*>(number); }, &called));
+  EXPECT_CU(ScaleAdd(data, 10, 1, per_thread));
+  CUgraph graph = End(per_thread);
+  CUgraphExec exec = Ready(graph);
+  for (int i = 1; i <= 3; ++i) {
+    LaunchAndWait(exec, per_thread);
+    EXPECT_EQ(called, i);
+  }
+  EXPECT_EQ(ReadOne(data), 1111);
+  EXPECT_CU(CU(cuGraphExecDestroy)(exec));
+  EXPECT_CU(CU(cuGraphDestroy)(graph));
+}
+
+TEST_P(GraphTest, AskingTheLegacyStreamLeavesABlockingStreamsCaptureAlone) {
+  CUstream stream = Stream();
+  const CUdeviceptr data = Ints({1});
+  ASSERT_CU(CU(cuStreamBeginCapture_v2)(stream, kThreadLocal));
+  int status = -1;
+  EXPECT_EQ(CU(cuStreamIsCapturing)(nullptr, &status), CUDA_ERROR_STREAM_CAPTURE_IMPLICIT);
+  unsigned long long id = 0;
+  EXPECT_EQ(CU(cuStreamGetCaptureInfo)(nullptr, &status, &id), CUDA_ERROR_STREAM_CAPTURE_IMPLICIT);
+  EXPECT_EQ(Status(stream), kActive);
+  EXPECT_CU(ScaleAdd(data, 10, 1, stream));
+  EXPECT_CU(CU(cuGraphDestroy)(End(stream)));
 }
 
 // Makes scale, fill, copy and host nodes by hand; fill first, the host function last.

@@ -88,6 +88,11 @@ MOCK_SPECIAL(
       return CUDA_SUCCESS;
     });
 MOCK_SPECIAL(
+    cuDevicePrimaryCtxGetState, (CUdevice, unsigned*, int* active) {
+      *active = Mock().primary_active;
+      return CUDA_SUCCESS;
+    });
+MOCK_SPECIAL(
     cuCtxSetCurrent, (CUcontext context) {
       in_second = context == kSecondContext;
       return CUDA_SUCCESS;

@@ -45,6 +45,7 @@ struct MockCuda {
   std::atomic<CUcontext> context{reinterpret_cast<CUcontext>(0xc0)};  // current in every thread
   std::atomic<int> current_device{0};
   std::atomic<std::uintptr_t> captured{0};  // this stream is being captured
+  std::atomic<int> primary_active{1};       // somebody holds the primary contexts
   std::atomic<bool> busy{false};            // events and streams are not ready
   std::atomic<float> elapsed_ms{0.1F};      // between any two events
   std::atomic<const char*> function_name{
@@ -93,6 +94,7 @@ struct MockCuda {
     context = reinterpret_cast<CUcontext>(0xc0);
     current_device = 0;
     captured = 0;
+    primary_active = 1;
     busy = false;
     elapsed_ms = 0.1F;
     function_name = nullptr;
