@@ -2,6 +2,7 @@
 
 import collections
 import os
+import sys
 import time
 
 LIMIT_NS = 50_000_000    # the goal: no stall over 50 ms beyond the machine's own
@@ -107,8 +108,8 @@ class Watch:
             self._judge(program, programs, end - length, end)
         if now - max(last, program.may_stall_until_ns) > HANG_NS:
             self.hangs += 1
-            self.stalls.append({"program": program.name, "role": program.role, "stall_ms": None, "hang": True,
-                                "policy": self.rights.policy[program.api]})
+            self._found({"program": program.name, "role": program.role, "stall_ms": None, "hang": True,
+                         "policy": self.rights.policy[program.api]})
             program.may_stall_until_ns = now
 
     def _judge(self, program, programs, begin, end):
@@ -122,14 +123,18 @@ class Watch:
         if excess <= LIMIT_NS:
             self.machines += 1
             return
-        self.stalls.append({"program": program.name, "role": program.role, "priority": program.priority,
-                            "policy": self.rights.policy[program.api], "off": self.rights.off,
-                            "at_s": round(end / 1e9, 3), "stall_ms": round((end - begin) / 1e6, 1),
-                            "machine_ms": round(machine / 1e6, 1), "excess_ms": round(excess / 1e6, 1),
-                            "others": [f"{other.name}: {other.role}, {other.priority}" for other in programs
-                                       if other.api == program.api and other is not program],
-                            "before": [f"{(at - begin) / 1e6:+.0f} ms: {what}" for at, what in self.events
-                                       if begin - 1_500_000_000 < at < end]})
+        self._found({"program": program.name, "role": program.role, "priority": program.priority,
+                     "policy": self.rights.policy[program.api], "off": self.rights.off,
+                     "at_s": round(end / 1e9, 3), "stall_ms": round((end - begin) / 1e6, 1),
+                     "machine_ms": round(machine / 1e6, 1), "excess_ms": round(excess / 1e6, 1),
+                     "others": [f"{other.name}: {other.role}, {other.priority}" for other in programs
+                                if other.api == program.api and other is not program],
+                     "before": [f"{(at - begin) / 1e6:+.0f} ms: {what}" for at, what in self.events
+                                if begin - 1_500_000_000 < at < end]})
+
+    def _found(self, stall):
+        print(f"soak: stall: {stall}", file=sys.stderr, flush=True)
+        self.stalls.append(stall)
 
     def _controls(self, begin, end):
         """The longest stall of a control that overlaps."""
