@@ -123,32 +123,6 @@ std::uint32_t LapBuilder::TokenOf(Index call, Lap* lap) {
   return token_[call];
 }
 
-// Of the thread's launches so far, how many are done when `step` returns.
-std::uint32_t LapBuilder::Covered(const Lap& lap, const Step& step, const std::vector<Step>& steps) const {
-  std::uint32_t launches = 0;
-  std::uint32_t covered = 0;
-  const auto done = [&](const Step& s) {
-    for (std::uint32_t i = 0; i < s.op_count; ++i) {
-      const Op& op = lap.ops[s.first_op + i];
-      bool found = false;
-      for (std::uint32_t u = 0; u < step.until_count; ++u) {
-        const Until& until = lap.untils[step.first_until + u];
-        found |= until.stream == op.stream && op_ordinal_[s.first_op + i] <= until.ordinal;
-      }
-      if (!found) return false;
-    }
-    return true;
-  };
-  for (const Step& s : steps) launches += s.op_count > 0 ? 1 : 0;
-  covered = launches;
-  for (auto s = steps.rbegin(); s != steps.rend() && covered > 0; ++s) {
-    if (s->op_count == 0) continue;
-    if (done(*s)) break;
-    --covered;
-  }
-  return covered;
-}
-
 void LapBuilder::AddWait(const trace::HostCall& call, Step* step, Lap* lap) {
   step->waits = true;
   step->tail_ns = call.tail_ns;
@@ -227,14 +201,11 @@ void LapBuilder::AddCall(const trace::HostCall& call, Ns before, Lap* lap, std::
     step.pool = pools_[index];
   }
   if (call.waits.count > 0) AddWait(call, &step, lap);
-  const std::size_t first = steps->size();
   if (call.ops.count > 0) {
     AddLaunches(call, step, lap, steps);
   } else {
     steps->push_back(step);
   }
-  Step& last = steps->back();
-  if (last.waits && steps->size() > first) last.covered = Covered(*lap, last, *steps);
 }
 
 bool LapBuilder::SameThread(const trace::HostCall& call, Index other) const {

@@ -40,7 +40,6 @@ class LapBuilder {
   void AddLaunches(const trace::HostCall& call, Step step, Lap* lap, std::vector<Step>* steps);
   void AddWait(const trace::HostCall& call, Step* step, Lap* lap);
   void AddCallless(Lap* lap);
-  std::uint32_t Covered(const Lap& lap, const Step& step, const std::vector<Step>& steps) const;
   bool SameThread(const trace::HostCall& call, trace::Index other) const;
   std::uint32_t LaunchOf(const trace::HostCall& call, std::uint32_t pieces);
   std::uint32_t PiecesOf(trace::Index op) const;
