@@ -81,7 +81,6 @@ class Bench {
     std::vector<double> request_ns;  // by number; NaN where it did not end in the window
     double rate = 0;                 // requests a second, back to back
     double work_per_s = 0;
-    double busy = 0;
     std::shared_ptr<const std::vector<OfflineMeans>> offline;
     std::shared_ptr<const Durations> known;  // of a filler
   };
@@ -113,8 +112,8 @@ class Bench {
   std::map<std::string, std::shared_ptr<Work>> yardsticks_;
 };
 
-// What to say of a holder none of whose requests ends in the time simulated.
-base::Error NoRequest(const Source& holder);
+// What to say of a holder none of whose requests ends in the time simulated. `exhausted`: because none came.
+base::Error NoRequest(const Source& holder, const trace::ArrivalSpec& arrivals = {}, bool exhausted = false);
 
 // Reads a file of any kind that ReadRecording knows. Errors: its.
 base::Result<Source> ReadSource(const std::string& path);
