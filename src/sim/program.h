@@ -96,6 +96,7 @@ struct Program {
   Lap learn;                              // repeated while it is learned; empty: `judge` serves
   Lap judge;                              // repeated while it is judged
   bool repeats_itself = false;            // what is judged was learned: told apart by jitter alone
+  double left_out = 0;                    // of the recording's device time, what no call in it submitted
   Ns drain_tail_ns = 5'000;               // return of a wait that was added at the end of a lap
   std::vector<std::string> notes;
 };
