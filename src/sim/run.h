@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -103,6 +104,8 @@ struct RunSpec {
   bool keep_trace = false;      // of all clients, in the window
   bool record_offline = false;  // FIKIT's measuring run
 };
+
+inline constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();  // there is no such number
 
 struct RequestTimes {
   std::uint64_t number = 0;

@@ -153,6 +153,7 @@ base::Result<ScenarioResult> RunScenario(const Scenario& scenario, const std::st
     row.recording = client.recording;
     row.priority = client.priority;
     row.floors = result.run.clients[i].floors;
+    row.left_out = prepared[i].spec.program->left_out;
     const ClientResult& had = result.run.clients[i];
     const Ns base = had.request_ns - had.harm_ns - had.floor_harm_ns;
     row.floor_harm = base > 0 ? static_cast<double>(had.floor_harm_ns) / static_cast<double>(base) : 0;
