@@ -88,13 +88,22 @@ Ns FirstSubmit(const trace::Recording& r) {
   return first;
 }
 
-// Of the device's time, what no call in the recording submitted: no host brings it there again.
+// Of the device's time, what no call in the recording submitted: no host brings it there again. What is in
+// front of all that was submitted in its stream is no part of it: the time before the recording left it
+// there.
 double LeftOut(const trace::Recording& r) {
   double all = 0;
   double left_out = 0;
-  for (const trace::Op& op : r.ops) {
-    all += static_cast<double>(op.duration_ns);
-    if (op.call == trace::kNone) left_out += static_cast<double>(op.duration_ns);
+  const auto submitted = [&](trace::Index op) { return r.ops[op].call != trace::kNone; };
+  for (const trace::Stream& stream : r.streams) {
+    const auto begin = r.stream_ops.begin() + stream.ops.first;
+    const auto end = begin + stream.ops.count;
+    const auto first = std::find_if(begin, end, submitted);
+    for (auto op = begin; op != end; ++op) {
+      const auto duration = static_cast<double>(r.ops[*op].duration_ns);
+      all += duration;
+      if (!submitted(*op) && (first == end || op > first)) left_out += duration;
+    }
   }
   return all > 0 ? left_out / all : 0;
 }

@@ -165,6 +165,10 @@ TEST(CompileTest, WhatNoCallSubmittedIsLeftOutOfLapsAndNamed) {
   EXPECT_EQ((*program)->judge.ops.size(), 3U);
   EXPECT_DOUBLE_EQ((*program)->left_out, 200. / 260);  // three of 20 us, two of 100
   EXPECT_EQ((*Compile(Draw({}), {}))->left_out, 0);
+  // What was on the device before the first launch is not the program's to repeat.
+  trace::Recording late = WithStrays();
+  late.stream_ops = {3, 0, 1, 2, 4};
+  EXPECT_DOUBLE_EQ((*Compile(late, {}))->left_out, 100. / 260);
 }
 
 // A thread that only marks does not feel the device; who launches does.
