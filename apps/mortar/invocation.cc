@@ -123,7 +123,8 @@ int Main(const std::vector<std::string>& words) {
     app.footer(kFooter);  // after AddAll: subcommands would inherit it
     if (const int code = Parse(app, invocation, words); code != kDone || !invocation.action) return code;
     if (!invocation.directory.empty()) setenv("MORTAR_DIR", invocation.directory.c_str(), 1);
-    return invocation.action();
+    const int code = invocation.action();
+    return code == kDone && !PrintedAll() ? kFailed : code;
   } catch (const std::exception& error) {
     Complain(std::string("failed: ") + error.what());
     return kFailed;

@@ -3,11 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <cstdio>
 
+#include "base/result.h"
+
 namespace mortar::cli {
 namespace {
+
+int print_error = 0;  // errno of the first write to stdout that failed
 
 // Characters, not bytes: continuation bytes of UTF-8 take no column.
 std::size_t Columns(const std::string& text) {
@@ -23,7 +28,18 @@ void Complain(const std::string& text) {
   std::fwrite(line.data(), 1, line.size(), stderr);
 }
 
-void Print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+void Print(const std::string& text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() && print_error == 0)
+    print_error = errno;
+}
+
+bool PrintedAll() {
+  if (std::fflush(stdout) != 0 && print_error == 0) print_error = errno;
+  if (print_error == 0 && std::ferror(stdout) == 0) return true;
+  Complain("write to stdout: " +
+           base::SystemError("", print_error != 0 ? print_error : EIO).message.substr(2));
+  return false;
+}
 
 std::string FormatTable(const std::vector<std::vector<std::string>>& rows,
                         const std::vector<std::size_t>& right) {

@@ -54,6 +54,18 @@ void Progress(std::size_t made, std::size_t of, const std::string& what) {
   }
 }
 
+// What is to be said of the row's recordings, whatever they are paired with.
+void AddRemarks(const sim::Row& row, std::set<std::string>* remarks) {
+  if (row.alone_requests == 0) {
+    remarks->insert(
+        row.holder +
+        " as holder: no request of it ends in the time simulated, even alone; simulate longer with --for");
+  }
+  remarks->insert(LeftOutText(row.holder, row.run.clients[0].program->left_out));
+  remarks->insert(LeftOutText(row.filler, row.run.clients[1].program->left_out));
+  remarks->erase("");
+}
+
 int RunMatrix(const SimRequest& request) {
   const auto choices = ReadSimOptions(request.text);
   if (!choices) return Refuse(choices.error());
@@ -72,7 +84,7 @@ int RunMatrix(const SimRequest& request) {
   }
   if (request.csv) Print(CsvHeader());
   std::vector<sim::Row> rows;
-  std::set<std::string> silent;  // holders without a request
+  std::set<std::string> remarks;  // each once
   PageData page;
   for (const DeviceChoice& choice : *choices) {
     sim::Bench bench(choice.options);
@@ -80,7 +92,7 @@ int RunMatrix(const SimRequest& request) {
       if (request.json) Print(RowJson(row, choice.bound).dump() + "\n");
       if (request.csv) Print(CsvLine(row, choice.bound));
       if (!request.page.empty()) page.Add(row, choice.bound);
-      if (row.alone_requests == 0) silent.insert(row.holder);
+      AddRemarks(row, &remarks);
       rows.push_back(row);
       rows.back().run = {};
     };
@@ -94,11 +106,7 @@ int RunMatrix(const SimRequest& request) {
       rows.clear();
     }
   }
-  for (const std::string& holder : silent) {
-    Complain(
-        "mortar sim matrix: " + board::CleanText(holder) +
-        " as holder: no request of it ends in the time simulated, even alone; simulate longer with --for");
-  }
+  for (const std::string& remark : remarks) Complain("mortar sim matrix: " + board::CleanText(remark));
   if (!request.json && !request.csv) Print(std::string(kNotValidated) + "\n");
   if (!request.page.empty()) {
     if (const auto status = WriteFile(request.page, page.Html()); !status) return Refuse(status.error());
@@ -182,9 +190,28 @@ int RunPlan(const SimRequest& request) {
   return kDone;
 }
 
-int Simulate(const SimRequest& request) {
-  if (!request.plan.empty()) return RunPlan(request);
-  if (!request.scenario.empty()) return RunMix(request);
+// What is not heeded must not look as if it were: the first option given that is not among `heeded`.
+base::Status CheckOptions(const CLI::App& command, const std::string& with,
+                          const std::vector<std::string>& heeded, const std::string& advice) {
+  for (const CLI::Option* option : command.get_options()) {
+    const std::string name = option->get_name();
+    if (option->count() == 0 || std::find(heeded.begin(), heeded.end(), name) != heeded.end()) continue;
+    return base::Error{base::Code::kInvalid, name + " has no effect with " + with + "; " + advice};
+  }
+  return {};
+}
+
+int Simulate(const SimRequest& request, const CLI::App& command) {
+  if (!request.plan.empty()) {
+    const auto status =
+        CheckOptions(command, "--plan", {"--plan", "--for", "--seed", "--json"}, "leave it out");
+    return status.ok() ? RunPlan(request) : Refuse(status.error());
+  }
+  if (!request.scenario.empty()) {
+    const auto status = CheckOptions(command, "--scenario", {"--scenario", "--json", "--perfetto"},
+                                     "leave it out, and write what is simulated in the scenario");
+    return status.ok() ? RunMix(request) : Refuse(status.error());
+  }
   if (request.holder.empty() || request.filler.empty()) {
     return Refuse(
         {base::Code::kInvalid, "name two recordings, --holder FILE --filler FILE, or a --scenario FILE"});
@@ -244,7 +271,7 @@ void AddSim(CLI::App& app, Invocation& invocation) {
   command->require_subcommand(0, 1);
   command->callback([&invocation, request, command] {
     if (!command->get_subcommands().empty()) return;
-    invocation.action = [request] { return Simulate(*request); };
+    invocation.action = [request, command] { return Simulate(*request, *command); };
   });
 }
 

@@ -16,20 +16,35 @@ ordered_json Number(double value) {
   return std::isfinite(value) ? ordered_json(std::stod(fmt::format("{:.9g}", value))) : ordered_json();
 }
 
+// Most recordings miss a few operations at their beginning; a thousandth is not worth a line.
+constexpr double kLeftOutMatters = 0.001;
+
+std::string Milliseconds(double ms) { return std::isfinite(ms) ? fmt::format("{:.2f} ms", ms) : "-"; }
+
 std::string Cell(double value) { return std::isfinite(value) ? fmt::format("{:.3f}", value) : "-"; }
 
 ordered_json ErrorsJson(const sim::Errors& errors) {
+  const auto us = [&](sim::Ns ns) {
+    return Number(errors.count > 0 ? static_cast<double>(ns) / 1e3 : sim::kUnknown);
+  };
   return {{"count", errors.count},
-          {"p10_us", Number(static_cast<double>(errors.p10) / 1e3)},
-          {"p50_us", Number(static_cast<double>(errors.p50) / 1e3)},
-          {"p90_us", Number(static_cast<double>(errors.p90) / 1e3)}};
+          {"p10_us", us(errors.p10)},
+          {"p50_us", us(errors.p50)},
+          {"p90_us", us(errors.p90)}};
 }
 
 std::string ErrorsText(const sim::Errors& e) {
+  if (e.count == 0) return "-";
   return fmt::format("{} / {} / {}", FormatDuration(e.p10), FormatDuration(e.p50), FormatDuration(e.p90));
 }
 
 }  // namespace
+
+std::string LeftOutText(const std::string& name, double share) {
+  if (!(share >= kLeftOutMatters)) return "";
+  return fmt::format("{}: no call in the recording submits {} of its device time; that part is left out",
+                     name, FormatPercent(share));
+}
 
 ordered_json RowJson(const sim::Row& row, const std::string& bound) {
   const sim::ClientResult& holder = row.run.clients[0];
@@ -70,6 +85,8 @@ ordered_json RowJson(const sim::Row& row, const std::string& bound) {
   json["held_ms"] = Number(static_cast<double>(filler.held_ns) / 1e6);
   json["next_submit_error"] = ErrorsJson(holder.next_submit);
   json["device_end_error"] = ErrorsJson(holder.device_end);
+  json["holder_left_out"] = Number(holder.program->left_out);
+  json["filler_left_out"] = Number(filler.program->left_out);
   json["events"] = row.run.events;
   return json;
 }
@@ -142,9 +159,9 @@ std::string PlannedText(const sim::PlannedReport& report) {
   std::vector<std::vector<std::string>> table{
       {"", "BACKGROUND/S", "LATENCY P50", "P99", "MAX", "DEVICE BUSY", "BATCHES"}};
   for (const auto& [name, share] : {std::pair{"plan", report.plan}, std::pair{"with fill", report.fill}}) {
-    table.push_back({name, Cell(share.background_per_s), fmt::format("{:.2f} ms", share.p50_ms),
-                     fmt::format("{:.2f} ms", share.p99_ms), fmt::format("{:.2f} ms", share.max_ms),
-                     FormatPercent(share.device_busy), std::to_string(share.batches)});
+    table.push_back({name, Cell(share.background_per_s), Milliseconds(share.p50_ms),
+                     Milliseconds(share.p99_ms), Milliseconds(share.max_ms), FormatPercent(share.device_busy),
+                     std::to_string(share.batches)});
   }
   return fmt::format(
              "{:.4g} requests/s in batches of {}, then {} of the background; planned latency {:.2f} ms\n\n",
@@ -175,7 +192,8 @@ std::string ScenarioJson(const sim::Scenario& scenario, const sim::ScenarioResul
                                {"work_ms_per_s", Number(client.work_ns / 1e6)},
                                {"work_vs_alone", Number(client.work_vs_alone)},
                                {"floors", client.floors},
-                               {"floor_harm_modelled", Number(client.floor_harm)}});
+                               {"floor_harm_modelled", Number(client.floor_harm)},
+                               {"left_out", Number(client.left_out)}});
   }
   return json.dump() + "\n";
 }
@@ -189,14 +207,22 @@ std::string ScenarioText(const sim::Scenario& scenario, const sim::ScenarioResul
                      Cell(client.row.max_x), Cell(client.work_vs_alone), FormatPercent(client.work_ns / 1e9),
                      std::to_string(client.floors)});
   }
-  return fmt::format("policy {}, {:.4g} s simulated; times and work against the same alone\n\n",
-                     sim::PolicyName(scenario.policy), static_cast<double>(scenario.for_ns) / 1e9) +
-         FormatTable(table, {1, 2, 3, 4, 5, 6, 7, 8, 9}) + "\n" + kNotValidated + "\n";
+  std::string text =
+      fmt::format("policy {}, {:.4g} s simulated; times and work against the same alone\n\n",
+                  sim::PolicyName(scenario.policy), static_cast<double>(scenario.for_ns) / 1e9);
+  text += FormatTable(table, {1, 2, 3, 4, 5, 6, 7, 8, 9}) + "\n";
+  for (const sim::ScenarioRow& client : result.clients) {
+    const std::string left_out = LeftOutText(client.name, client.left_out);
+    if (!left_out.empty()) text += left_out + "\n";
+  }
+  return text + kNotValidated + "\n";
 }
 
 std::string PairText(const sim::Row& row, const std::string& bound) {
   const sim::ClientResult& holder = row.run.clients[0];
-  const auto ms = [](double ns) { return FormatDuration(static_cast<std::int64_t>(ns)); };
+  const auto ms = [](double ns) {
+    return std::isfinite(ns) ? FormatDuration(static_cast<std::int64_t>(ns)) : "-";
+  };
   std::string text = fmt::format("{} under {}{}, filled by {}\n\n", row.holder, sim::PolicyName(row.policy),
                                  bound.empty() ? "" : " (merged device, bound: " + bound + ")", row.filler);
   text += FormatTable({{"holder", fmt::format("{} requests", row.requests), "against alone"},
@@ -217,6 +243,10 @@ std::string PairText(const sim::Row& row, const std::string& bound) {
                       holder.measured ? FormatPercent(holder.measured_slowdown) : "-");
   text += fmt::format("foretold minus actual (p10 / p50 / p90): next submit {}; end on the device {}\n",
                       ErrorsText(holder.next_submit), ErrorsText(holder.device_end));
+  for (const auto& [name, client] : {std::pair{row.holder, &holder}, {row.filler, &row.run.clients[1]}}) {
+    const std::string left_out = LeftOutText(name, client->program->left_out);
+    if (!left_out.empty()) text += left_out + "\n";
+  }
   if (row.repeats_itself) text += "The holder repeats itself: learned and judged on the same recording.\n";
   return text;
 }

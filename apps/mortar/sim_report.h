@@ -16,6 +16,9 @@ inline constexpr char kNotValidated[] =
     "Simulated from recordings; not validated on a GPU. Replay models no interference for multiprocessors, "
     "bandwidth or caches.";
 
+// What is to be said where laps lack the share `share` of a recording's device time; empty: nothing.
+std::string LeftOutText(const std::string& name, double share);
+
 // One object a row. `bound`: of a merged device, else empty.
 nlohmann::ordered_json RowJson(const sim::Row& row, const std::string& bound);
 std::string CsvHeader();

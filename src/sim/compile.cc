@@ -88,6 +88,26 @@ Ns FirstSubmit(const trace::Recording& r) {
   return first;
 }
 
+// Of the device's time, what no call in the recording submitted: no host brings it there again. What is in
+// front of all that was submitted in its stream is no part of it: the time before the recording left it
+// there.
+double LeftOut(const trace::Recording& r) {
+  double all = 0;
+  double left_out = 0;
+  const auto submitted = [&](trace::Index op) { return r.ops[op].call != trace::kNone; };
+  for (const trace::Stream& stream : r.streams) {
+    const auto begin = r.stream_ops.begin() + stream.ops.first;
+    const auto end = begin + stream.ops.count;
+    const auto first = std::find_if(begin, end, submitted);
+    for (auto op = begin; op != end; ++op) {
+      const auto duration = static_cast<double>(r.ops[*op].duration_ns);
+      all += duration;
+      if (!submitted(*op) && (first == end || op > first)) left_out += duration;
+    }
+  }
+  return all > 0 ? left_out / all : 0;
+}
+
 base::Result<ProgramPtr> CompileHosted(const trace::Recording& r, const CompileOptions& options) {
   auto program = std::make_shared<Program>(Frame(r));
   const std::vector<OpTiming> timing = MeasureTiming(r, options.median_latencies, /*repeated=*/true);
@@ -106,6 +126,7 @@ base::Result<ProgramPtr> CompileHosted(const trace::Recording& r, const CompileO
     program->judge = builder.Build(stretch(0, requests));
   }
   program->repeats_itself = requests < 2;
+  program->left_out = LeftOut(r);
   if (program->judge.ops.empty() || (!program->learn.empty() && program->learn.ops.empty())) {
     return base::Error{
         base::Code::kInvalid,
@@ -155,7 +176,8 @@ base::Result<ReplayReport> Replay(const trace::Recording& recording, bool median
   auto program = std::make_shared<Program>(Frame(r));
   const std::vector<OpTiming> timing = MeasureTiming(r, median_latencies, /*repeated=*/false);
   LapBuilder builder(r, {}, timing, program.get());
-  program->judge = builder.Build({0, r.end_ns + 1, 0, 0, true});
+  // From just before the first instant: there is room in front of a call that begins then.
+  program->judge = builder.Build({-1, r.end_ns + 1, 0, 0, true});
   RunSpec spec;
   ClientSpec client;
   client.program = program;

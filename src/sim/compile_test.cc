@@ -119,6 +119,84 @@ TEST(ReplayTest, IsExactAlsoWhereTheDeviceIsBehind) {
   }
 }
 
+// Kernels whose launches the profiler did not see, between others of their stream and behind the last one.
+trace::Recording WithStrays() {
+  trace::Recording r = Draw({.requests = 1, .launches = 3, .apart = 500 * kUs, .marked = false});
+  for (const Ns start : {1'100 * kUs, 1'900 * kUs}) {
+    trace::Op op;
+    op.start_ns = start;
+    op.duration_ns = 100 * kUs;
+    r.ops.push_back(op);
+  }
+  // 501, 1001 and 1501 us are when the others begin.
+  r.stream_ops = {0, 1, 3, 2, 4};
+  r.streams[0].ops.count = 5;
+  r.end_ns = 2'000 * kUs;
+  return r;
+}
+
+TEST(ReplayTest, OperationsWithoutACallComeWhenTheyCame) {
+  const auto report = Replay(WithStrays());
+  ASSERT_TRUE(report.ok()) << report.error().message;
+  EXPECT_DOUBLE_EQ(report->span_error, 0);
+  EXPECT_EQ(report->gap_p50_ns, report->replayed_gap_p50_ns);
+  EXPECT_EQ(report->gap_p90_ns, report->replayed_gap_p90_ns);
+}
+
+// Its call is the recording's first instant, and what no call submitted is in front of it all the same.
+TEST(ReplayTest, AlsoInFrontOfACallAtTheVeryBeginning) {
+  trace::Recording r = Draw({.requests = 1, .launches = 1, .apart = 4 * kUs, .marked = false});
+  ASSERT_EQ(r.calls[0].start_ns, 0);
+  r.ops[0].start_ns = 50 * kUs;
+  trace::Op op;
+  op.start_ns = 10 * kUs;
+  op.duration_ns = 30 * kUs;
+  r.ops.push_back(op);
+  r.stream_ops = {1, 0};
+  r.streams[0].ops.count = 2;
+  const auto report = Replay(r);
+  ASSERT_TRUE(report.ok()) << report.error().message;
+  EXPECT_DOUBLE_EQ(report->span_error, 0);
+}
+
+TEST(CompileTest, WhatNoCallSubmittedIsLeftOutOfLapsAndNamed) {
+  const auto program = Compile(WithStrays(), {});
+  ASSERT_TRUE(program.ok());
+  EXPECT_EQ((*program)->judge.ops.size(), 3U);
+  EXPECT_DOUBLE_EQ((*program)->left_out, 200. / 260);  // three of 20 us, two of 100
+  EXPECT_EQ((*Compile(Draw({}), {}))->left_out, 0);
+  // What was on the device before the first launch is not the program's to repeat.
+  trace::Recording late = WithStrays();
+  late.stream_ops = {3, 0, 1, 2, 4};
+  EXPECT_DOUBLE_EQ((*Compile(late, {}))->left_out, 100. / 260);
+}
+
+// A thread that only marks does not feel the device; who launches does.
+TEST(CompileTest, MarksAreSetByAThreadThatMakesCalls) {
+  trace::Recording elsewhere = Draw({});
+  for (trace::Request& request : elsewhere.requests) request.thread = trace::kNone;
+  trace::Recording later = Draw({});  // by one that makes a call when all is over
+  later.threads.push_back(
+      trace::HostThread{1, 2, "marks", {static_cast<trace::Index>(later.calls.size()), 1}});
+  trace::HostCall call;
+  call.start_ns = later.end_ns + kMs;
+  later.calls.push_back(call);
+  for (trace::Request& request : later.requests) request.thread = 1;
+  for (const trace::Recording* r : {&elsewhere, &later}) {
+    const auto program = Compile(*r, {});
+    ASSERT_TRUE(program.ok());
+    ASSERT_EQ((*program)->judge.threads.size(), 1U);
+    EXPECT_EQ((*program)->judge.threads[0].front().kind, StepKind::kBegin);
+    RunSpec spec;
+    spec.policy = Policy::kShare;
+    spec.for_ns = 20 * kMs;
+    spec.clients = {MakeClient(*program, 0), MakeClient(*Compile(Draw({.duration = 400 * kUs}), {}), 9)};
+    const RunResult shared = sim::Run(spec);
+    spec.clients[0].program = *Compile(Draw({}), {});
+    EXPECT_EQ(shared.clients[0].requests.size(), sim::Run(spec).clients[0].requests.size());
+  }
+}
+
 // Goal: span within 2 %, gap p50 and p90 within 5 % or 2 us, with recorded latencies and with their medians.
 TEST(ReplayTest, SharedRecordingsKeepTheirSpanAndGaps) {
   const auto shared = test::SharedData();

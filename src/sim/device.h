@@ -67,6 +67,7 @@ class Device {
     ready_context_ = context;
   }
 
+  bool used() const { return !streams_.empty(); }
   bool Idle(std::uint32_t client) const;  // nothing of `client` is queued or running
   Ns busy_ns(Ns now) const;               // compute engine
   Ns switch_total_ns() const { return switched_ns_; }

@@ -25,11 +25,9 @@ Ns World::Length(const ThreadData& t, const Step& step) const {
 void World::CatchUpTurns(ClientData& c, Ns now) {
   std::uint64_t least = UINT64_MAX;
   for (const ClientData& other : clients_) {
-    if (&other == &c || other.spec->priority != c.spec->priority) continue;
-    bool recent = false;
-    for (const auto& lane : other.lanes) {
-      recent |= lane->used && lane->news.last_activity_ns + 2 * policy::kStandstillNs > now;
-    }
+    if (&other == &c || other.spec->priority != c.spec->priority || !Near(c, other)) continue;
+    const LaneState& lane = *other.lane;
+    const bool recent = lane.used && lane.news.last_activity_ns + 2 * policy::kStandstillNs > now;
     if (recent) least = std::min(least, other.served);
   }
   if (least != UINT64_MAX && c.served < least) c.served = least;
@@ -37,7 +35,7 @@ void World::CatchUpTurns(ClientData& c, Ns now) {
 
 void World::Submit(ThreadData& t, const Step& step, Ns now) {
   ClientData& c = clients_[t.client];
-  const bool gated = live_ ? c.rivals : c.above > 0;
+  const bool gated = live_ ? c.rivals : !c.above.empty();
   if (!gated) return Pass(t, step, now, 0, false, false);
   t.state = ThreadState::kGate;
   t.held_since = now;
@@ -56,12 +54,12 @@ void World::Look(ThreadData& t, const Step& step, Ns now) {
   }
 }
 
-void World::AskForFloor(ClientData& c, Ns now, policy::Ask* ask) {
+void World::AskForFloor(ClientData& c, const policy::View& view, policy::Ask* ask) {
   ask->floor_share_ppm = c.spec->min_share_ppm;
   if (ask->floor_share_ppm == 0) return;
   ask->floor_first = c.spec->floor_first;
   ask->floor_due_ns = c.floor_due;
-  c.room.Add(policy::RoomOf(view_, *ask), now);
+  c.room.Add(policy::RoomOf(view, *ask), view.now_ns);
   ask->floor_room_ns = c.room.room_ns;
 }
 
@@ -88,16 +86,14 @@ void World::LookLive(ThreadData& t, const Step& step, Ns now) {
   ask.lead_ns = t.lane->predictor.lead_ns();
   ask.waiting_since_ns = t.held_since;
   ask.served_ns = c.served;
-  BuildView(t.client, now);
-  AskForFloor(c, now, &ask);
-  const policy::Verdict verdict = policy::Decide(view_, ask);
+  const policy::View& view = BuildView(t.client, now);
+  AskForFloor(c, view, &ask);
+  const policy::Verdict verdict = policy::Decide(view, ask);
   if (verdict.action == policy::Action::kWait) return Refuse(t, verdict, now);
   const bool filled = verdict.action == policy::Action::kFill;
   const Ns until = std::min(verdict.until_ns, now + policy::kStandstillNs);
-  if (filled || policy::CheckedClaim(fill_until_, now) < until) {
-    fill_client_ = t.client;
-    fill_until_ = until;
-    fill_floor_ = verdict.reason == policy::Reason::kFloor;
+  if (filled || policy::CheckedClaim(ClaimNear(c).until, now) < until) {
+    MakeClaim(t.client, until, verdict.reason == policy::Reason::kFloor);
   }
   ChargeFloor(c, ask, now, verdict.reason == policy::Reason::kFloor);
   c.in_flight_until = std::max(verdict.until_ns, now);
@@ -142,8 +138,9 @@ void World::Pass(ThreadData& t, const Step& step, Ns now, Ns until, bool through
     c.served += static_cast<std::uint64_t>(static_cast<double>(length) / c.spec->weight);
     c.result.fills += filled ? 1 : 0;
   } else if (c.others) {
-    submission.fill_until_ns = policy::CheckedClaim(fill_until_, now);
-    submission.fill_is_floor = fill_floor_;
+    const Claim& claim = ClaimNear(c);
+    submission.fill_until_ns = policy::CheckedClaim(claim.until, now);
+    submission.fill_is_floor = claim.floor;
   }
   if (t.refused) {
     ++c.result.held;

@@ -45,7 +45,7 @@ void World::LookOwn(ThreadData& t, const Step& step, Ns now) {
 bool World::UnderThreshold(const ClientData& c) const {
   if (c.in_flight_ops >= spec_.threshold) return false;
   return std::none_of(clients_.begin(), clients_.end(), [&](const ClientData& other) {
-    return other.spec->priority < c.spec->priority && other.in_flight_ops > 0;
+    return other.spec->priority < c.spec->priority && other.in_flight_ops > 0 && Near(c, other);
   });
 }
 
@@ -54,7 +54,7 @@ bool World::UnderThreshold(const ClientData& c) const {
 bool World::InSlice(ClientData& c, Ns now) {
   if (c.slice_request == c.next_request + 1) return true;  // this request has begun
   for (const ClientData& other : clients_) {
-    if (other.spec->priority >= c.spec->priority) continue;
+    if (other.spec->priority >= c.spec->priority || !Near(c, other)) continue;
     if (other.spec->arrivals == nullptr || other.in_flight_ops > 0) return false;
     const std::vector<Ns>& arrivals = *other.spec->arrivals;
     if (other.next_request == 0 || arrivals.size() < 2) return false;

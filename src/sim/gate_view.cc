@@ -26,41 +26,62 @@ void World::UpdatePeer(std::uint32_t client) {
   peer.priority = c.spec->priority;
   peer.idle_after_ns = std::clamp<Ns>(c.idle_after, 1'000'000, policy::kStandstillNs);
   peer.served_ns = c.served;
-  bool first = true;
-  for (const auto& lane : c.lanes) {
-    if (!lane->used || !policy::Counts(lane->news, now_)) continue;
-    const Ns foretold = Foretold(lane->predictor.ladders(), lane->news, now_);
-    policy::MergeLane(lane->news, foretold, first, spec_.policy != Policy::kFikit, &peer);
-    first = false;
-  }
+  const LaneState& lane = *c.lane;
+  if (!lane.used || !policy::Counts(lane.news, now_)) return;
+  const Ns foretold = Foretold(lane.predictor.ladders(), lane.news, now_);
+  policy::MergeLane(lane.news, foretold, /*first=*/true, spec_.policy != Policy::kFikit, &peer);
 }
 
 // What is foretold again of a client whose gap outlived its prediction changes as time goes by.
 void World::Foretell(std::uint32_t rank, Ns now) {
   policy::Peer& peer = view_.peers[rank];
   const ClientData& c = clients_[by_rank_[rank]];
-  if (c.lanes.size() > 1) return UpdatePeer(by_rank_[rank]);
   if (peer.doing != policy::Doing::kRunning || peer.next_submit_ns > now) return;
-  const LaneState& lane = *c.lanes.front();
+  const LaneState& lane = *c.lane;
   peer.foretold_gap_ns = Foretold(lane.predictor.ladders(), lane.news, now);
 }
 
 void World::LookAtClaim(std::uint32_t asker, Ns now) {
   view_.now_ns = now;
-  view_.fill_until_ns = fill_client_ != asker ? policy::CheckedClaim(fill_until_, now) : 0;
+  const Claim& claim = ClaimNear(clients_[asker]);
+  view_.fill_until_ns = claim.client != asker ? policy::CheckedClaim(claim.until, now) : 0;
 }
 
-void World::DrawClaimBack(Ns until) {
-  if (until >= fill_until_) return;
-  fill_until_ = until;
-  for (const std::uint32_t number : spinners_) threads_[number].excluder = kNone;
+// The one that ends last, of those on the client's devices.
+const Claim& World::ClaimNear(const ClientData& c) const {
+  const Claim* last = &claims_[c.first_device];
+  for (std::uint32_t i = c.first_device + 1; i < c.devices_end; ++i) {
+    if (claims_[i].until > last->until) last = &claims_[i];
+  }
+  return *last;
+}
+
+void World::MakeClaim(std::uint32_t client, Ns until, bool floor) {
+  const ClientData& c = clients_[client];
+  for (std::uint32_t i = c.first_device; i < c.devices_end; ++i) claims_[i] = {client, until, floor};
+}
+
+void World::DrawClaimBack(std::uint32_t client, Ns until) {
+  const ClientData& c = clients_[client];
+  for (std::uint32_t i = c.first_device; i < c.devices_end; ++i) {
+    if (claims_[i].client != client || until >= claims_[i].until) continue;
+    claims_[i].until = until;
+    for (const std::uint32_t number : spinners_) threads_[number].excluder = kNone;
+  }
 }
 
 // No policy asks about those of lower priority: they are left out.
-void World::BuildView(std::uint32_t asker, Ns now) {
+const policy::View& World::BuildView(std::uint32_t asker, Ns now) {
+  const ClientData& c = clients_[asker];
   LookAtClaim(asker, now);
-  view_.count = static_cast<int>(clients_[asker].not_below);
-  for (std::uint32_t rank = 0; rank < clients_[asker].above; ++rank) Foretell(rank, now);
+  for (const std::uint32_t rank : c.above) Foretell(rank, now);
+  policy::View& view = c.scattered ? scattered_ : view_;
+  view.count = static_cast<int>(c.seen.size());
+  if (!c.scattered) return view;
+  view.now_ns = view_.now_ns;
+  view.fill_until_ns = view_.fill_until_ns;
+  for (std::size_t i = 0; i < c.seen.size(); ++i) view.peers[i] = view_.peers[c.seen[i]];
+  return view;
 }
 
 void World::Publish(ThreadData& t, policy::Doing doing, Ns now, const predict::Forecast& forecast) {
@@ -85,14 +106,17 @@ void World::Publish(ThreadData& t, policy::Doing doing, Ns now, const predict::F
 // one does.
 void World::Changed(std::uint32_t client, Ns now) {
   if (live_) UpdatePeer(client);
-  const int priority = clients_[client].spec->priority;
-  const Ns at = now + look_ns_;
+  const ClientData& changed = clients_[client];
+  const int priority = changed.spec->priority;
   for (std::size_t i = spinners_.size(); i-- > 0;) {  // one that goes to sleep leaves its place to the last
     ThreadData& t = threads_[spinners_[i]];
     if (t.client == client) continue;
-    const int own = clients_[t.client].spec->priority;
+    const ClientData& c = clients_[t.client];
+    const int own = c.spec->priority;
     if (own < priority || (own == priority && !t.waits_its_turn)) continue;
-    if (t.excluder != kNone && (t.excluder != clients_[client].rank || StaysExcluded(t, at))) continue;
+    if (apart_ && !Near(c, changed)) continue;
+    const Ns at = now + c.look_ns;
+    if (t.excluder != kNone && (t.excluder != changed.rank || StaysExcluded(t, at))) continue;
     if (events_->at(t.actor) > at) events_->Set(t.actor, at);
   }
 }
@@ -125,7 +149,7 @@ void World::FindExcluder(ThreadData& t, const policy::Verdict& verdict) {
   if (spec_.policy != Policy::kFill || t.ask.floor_share_ppm != 0 || t.ask.copies != 0) return;
   if (verdict.reason != policy::Reason::kNoGap && verdict.reason != policy::Reason::kWithheld) return;
   Ns longest = 0;
-  for (std::uint32_t rank = 0; rank < clients_[t.client].above; ++rank) {
+  for (const std::uint32_t rank : clients_[t.client].above) {
     const policy::Peer& peer = view_.peers[rank];
     if (!policy::Excludes(view_, t.ask, peer)) continue;
     const Ns until = policy::LookAgainAt(view_, t.ask, peer);
@@ -147,7 +171,7 @@ bool World::StaysExcluded(ThreadData& t, Ns at) {
   }
   const Ns wake_at =
       std::clamp(policy::LookAgainAt(view_, t.ask, peer), at + 1, at + policy::kLongestSleepNs);
-  if (clients_[t.client].above == 1) {
+  if (clients_[t.client].above.size() == 1) {
     HoldRefused(t, at, wake_at);
   } else {
     events_->Set(t.actor, wake_at);

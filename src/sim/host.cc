@@ -21,6 +21,14 @@ bool World::LearnedEnough(const ClientData& c, Ns now) const {
   return c.next_request >= kLearnRequests && now - kStart >= least;
 }
 
+// No request will come any more: whoever waits for this client to learn waits no longer.
+bool World::Exhausted(ClientData& c, Ns now) {
+  if (c.spec->arrivals == nullptr || c.next_request < c.spec->arrivals->size()) return false;
+  c.result.exhausted = true;
+  EndLearning(c, now);
+  return true;
+}
+
 void World::BeginRun(ClientData& c) {
   const auto done =
       std::find_if(c.runs.begin(), c.runs.end(), [](const auto& run) { return run->queued == 0; });
@@ -35,12 +43,8 @@ void World::BeginRun(ClientData& c) {
 
 void World::BeginLap(ClientData& c, Ns now) {
   const Program& program = *c.spec->program;
-  if (c.learning && LearnedEnough(c, now)) {
-    c.learning = false;
-    if (&c == clients_.data()) learn_laps_ = c.laps;
-    if (--unjudged_ == 0) OpenWindow(now);
-  }
-  if (c.spec->arrivals != nullptr && c.next_request >= c.spec->arrivals->size()) {
+  if (LearnedEnough(c, now)) EndLearning(c, now);
+  if (Exhausted(c, now)) {
     for (std::uint32_t i = 0; i < c.thread_count; ++i) thread(c, i).state = ThreadState::kOver;
     return;
   }
@@ -54,7 +58,6 @@ void World::BeginLap(ClientData& c, Ns now) {
     t.pc = 0;
     t.returned = now;
     t.state = ThreadState::kCall;
-    t.lap_base = t.lane->predictor.last_sequence();
     t.jitter_key = base::Combine(base::Combine(spec_.seed, c.laps), t.index) << 8;
   }
   for (std::uint32_t i = c.thread_count; i-- > 0;) NextStep(thread(c, i), now);
@@ -93,7 +96,7 @@ bool World::TakeMark(ThreadData& t, const Step& step, Ns now) {
   ClientData& c = clients_[t.client];
   if (step.kind == StepKind::kBegin) {
     if (c.spec->arrivals != nullptr) {
-      if (c.next_request >= c.spec->arrivals->size()) {
+      if (Exhausted(c, now)) {
         t.state = ThreadState::kOver;
         return false;
       }
@@ -139,7 +142,8 @@ void World::JoinLap(ThreadData& t) {
 
 void World::EndRequest(ClientData& c, Ns at) {
   const std::uint64_t number = c.next_request++;
-  const bool counts = InWindow(c.request_began) || (!c.spec->judged && InWindow(at));
+  const bool counts =
+      spec_.window_end_ns != 0 || InWindow(c.request_began) || (!c.spec->judged && InWindow(at));
   if (!counts || c.learning) return;
   c.result.requests.push_back({number, c.request_began, at});
   if (c.spec->judged && ++judged_requests_ >= spec_.max_requests) window_end_ = std::min(window_end_, at);
@@ -242,11 +246,8 @@ std::uint64_t World::Covered(const ThreadData& t, const Step& step) const {
   for (std::uint32_t i = 0; i < step.until_count; ++i) {
     const Until& until = c.lap->untils[step.first_until + i];
     const auto& sequences = c.streams[until.stream].sequences;
-    if (c.lanes.size() == 1 && until.ordinal < sequences.size()) {
-      covered = std::max(covered, sequences[until.ordinal]);
-    }
+    if (until.ordinal < sequences.size()) covered = std::max(covered, sequences[until.ordinal]);
   }
-  if (c.lanes.size() > 1) return step.covered == 0 ? 0 : t.lap_base + step.covered;
   return covered;
 }
 
@@ -256,9 +257,9 @@ void World::ReturnFromWait(ThreadData& t, Ns now) {
   predict::LanePredictor& predictor = t.lane->predictor;
   const std::uint64_t covered = Covered(t, step);
   const predict::Forecast forecast = predictor.OnWaitReturn(now, covered);
-  if (covered != 0 && c.lanes.size() == 1) {
+  if (covered != 0) {
     c.in_flight_until = std::max(now, predictor.busy_until_ns());
-    if (c.rivals && fill_client_ == t.client) DrawClaimBack(c.in_flight_until);
+    if (c.rivals) DrawClaimBack(t.client, c.in_flight_until);
   }
   while (predictor.TakeChangedLadder() >= 0) c.idle_after = predictor.ladders().idle_after_ns();
   Publish(t, policy::Doing::kRunning, now, forecast);

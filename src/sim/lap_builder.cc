@@ -1,6 +1,7 @@
 #include "sim/lap_builder.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "base/hash.h"
 #include "sim/jitter.h"
@@ -123,32 +124,6 @@ std::uint32_t LapBuilder::TokenOf(Index call, Lap* lap) {
   return token_[call];
 }
 
-// Of the thread's launches so far, how many are done when `step` returns.
-std::uint32_t LapBuilder::Covered(const Lap& lap, const Step& step, const std::vector<Step>& steps) const {
-  std::uint32_t launches = 0;
-  std::uint32_t covered = 0;
-  const auto done = [&](const Step& s) {
-    for (std::uint32_t i = 0; i < s.op_count; ++i) {
-      const Op& op = lap.ops[s.first_op + i];
-      bool found = false;
-      for (std::uint32_t u = 0; u < step.until_count; ++u) {
-        const Until& until = lap.untils[step.first_until + u];
-        found |= until.stream == op.stream && op_ordinal_[s.first_op + i] <= until.ordinal;
-      }
-      if (!found) return false;
-    }
-    return true;
-  };
-  for (const Step& s : steps) launches += s.op_count > 0 ? 1 : 0;
-  covered = launches;
-  for (auto s = steps.rbegin(); s != steps.rend() && covered > 0; ++s) {
-    if (s->op_count == 0) continue;
-    if (done(*s)) break;
-    --covered;
-  }
-  return covered;
-}
-
 void LapBuilder::AddWait(const trace::HostCall& call, Step* step, Lap* lap) {
   step->waits = true;
   step->tail_ns = call.tail_ns;
@@ -227,14 +202,11 @@ void LapBuilder::AddCall(const trace::HostCall& call, Ns before, Lap* lap, std::
     step.pool = pools_[index];
   }
   if (call.waits.count > 0) AddWait(call, &step, lap);
-  const std::size_t first = steps->size();
   if (call.ops.count > 0) {
     AddLaunches(call, step, lap, steps);
   } else {
     steps->push_back(step);
   }
-  Step& last = steps->back();
-  if (last.waits && steps->size() > first) last.covered = Covered(*lap, last, *steps);
 }
 
 bool LapBuilder::SameThread(const trace::HostCall& call, Index other) const {
@@ -270,19 +242,33 @@ void LapBuilder::AddThread(const Stretch& stretch, Index thread, const std::vect
   if (!steps.empty()) lap->threads.push_back(std::move(steps));
 }
 
-// A thread that has what was on the device before the recording began.
-void LapBuilder::AddCallless(Lap* lap) {
-  std::vector<Step> steps;
-  std::vector<Index> ops;
-  for (Index op = 0; op < r_.ops.size(); ++op) {
-    if (r_.ops[op].call == trace::kNone) ops.push_back(op);
+// A thread that has what no call in the recording submitted. Streams run in order: each is submitted just
+// before the calls whose operations follow it in its stream, and comes when it came.
+void LapBuilder::AddCallless(const Stretch& stretch, Lap* lap) {
+  std::vector<std::pair<Ns, Index>> ops;  // when submitted
+  for (const trace::Stream& stream : r_.streams) {
+    Ns follows = INT64_MAX;  // the earliest of those calls
+    for (Index i = stream.ops.end(); i-- > stream.ops.first;) {
+      const Index op = r_.stream_ops[i];
+      if (r_.ops[op].call != trace::kNone) {
+        follows = std::min(follows, r_.calls[r_.ops[op].call].start_ns);
+      } else {
+        ops.emplace_back(std::min(r_.ops[op].start_ns, follows - 1), op);
+      }
+    }
   }
-  std::stable_sort(ops.begin(), ops.end(),
-                   [&](Index a, Index b) { return r_.ops[a].start_ns < r_.ops[b].start_ns; });
-  for (const Index op : ops) {
-    // Submitted long ago: it is queued before all others, and comes when it came.
+  // Of one stream those that were submitted together in the order in which they ran.
+  std::sort(ops.begin(), ops.end(), [&](const auto& a, const auto& b) {
+    return std::tuple(a.first, r_.ops[a.second].start_ns, r_.ops[a.second].end_ns(), a.second) <
+           std::tuple(b.first, r_.ops[b.second].start_ns, r_.ops[b.second].end_ns(), b.second);
+  });
+  std::vector<Step> steps;
+  Ns before = stretch.from_ns;
+  for (const auto& [at, op] : ops) {
     Step step;
-    lap->ops[first_op_[op]].latency_ns = r_.ops[op].start_ns;
+    step.think_ns = at - before;
+    before = at;
+    lap->ops[first_op_[op]].latency_ns = r_.ops[op].start_ns - at;
     step.first_op = first_op_[op];
     step.op_count = PiecesOf(op);
     trace::HostCall call;
@@ -291,6 +277,22 @@ void LapBuilder::AddCallless(Lap* lap) {
     steps.push_back(step);
   }
   if (!steps.empty()) lap->threads.push_back(std::move(steps));
+}
+
+// The thread of the marks is the first. A thread that makes no calls in the stretch would not notice what the
+// device does: then it is the one that submits most.
+Index LapBuilder::MarkingThread(const Stretch& stretch) const {
+  std::vector<std::size_t> calls(r_.threads.size(), 0);
+  std::vector<std::size_t> submits(r_.threads.size(), 0);
+  for (Index c = 0; c < r_.calls.size(); ++c) {
+    if (!in_lap_[c]) continue;
+    ++calls[thread_of_[c]];
+    submits[thread_of_[c]] += r_.calls[c].ops.count > 0 ? 1 : 0;
+  }
+  if (r_.threads.empty()) return trace::kNone;
+  const Index said = stretch.request_count > 0 ? r_.requests[stretch.first_request].thread : 0;
+  if (said != trace::kNone && calls[said] > 0) return said;
+  return static_cast<Index>(std::max_element(submits.begin(), submits.end()) - submits.begin());
 }
 
 Lap LapBuilder::Build(const Stretch& stretch) {
@@ -313,15 +315,12 @@ Lap LapBuilder::Build(const Stretch& stretch) {
       continue;
     TokenOf(after, &lap);
   }
-  // The thread of the marks is the first.
-  Index first = 0;
-  if (stretch.request_count > 0) first = r_.requests[stretch.first_request].thread;
-  if (r_.threads.empty()) first = trace::kNone;
+  const Index first = MarkingThread(stretch);
   AddThread(stretch, first, Marks(stretch), &lap);
   for (Index t = 0; t < r_.threads.size(); ++t) {
     if (t != first) AddThread(stretch, t, {}, &lap);
   }
-  if (stretch.with_callless) AddCallless(&lap);
+  if (stretch.with_callless) AddCallless(stretch, &lap);
   lap.requests = std::max<std::uint32_t>(1, stretch.request_count);
   return lap;
 }

@@ -39,8 +39,8 @@ class LapBuilder {
   void AddCall(const trace::HostCall& call, Ns before, Lap* lap, std::vector<Step>* steps);
   void AddLaunches(const trace::HostCall& call, Step step, Lap* lap, std::vector<Step>* steps);
   void AddWait(const trace::HostCall& call, Step* step, Lap* lap);
-  void AddCallless(Lap* lap);
-  std::uint32_t Covered(const Lap& lap, const Step& step, const std::vector<Step>& steps) const;
+  void AddCallless(const Stretch& stretch, Lap* lap);
+  trace::Index MarkingThread(const Stretch& stretch) const;
   bool SameThread(const trace::HostCall& call, trace::Index other) const;
   std::uint32_t LaunchOf(const trace::HostCall& call, std::uint32_t pieces);
   std::uint32_t PiecesOf(trace::Index op) const;

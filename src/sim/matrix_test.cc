@@ -114,11 +114,38 @@ TEST(SlowdownTest, IsEachRequestsTimeOverItsOwnAlone) {
   EXPECT_NEAR(row.mean_x, 1.05, 1e-12);
   EXPECT_DOUBLE_EQ(row.p50_x, 1.0);
   EXPECT_DOUBLE_EQ(row.max_x, 1.1);
-  EXPECT_TRUE(std::isnan(row.p99_x));  // fewer than 1,000 requests
+  // Fewer than 1,000 requests have no p99.
+  EXPECT_TRUE(std::isnan(row.p99_x));
+  EXPECT_TRUE(std::isnan(row.holder_p99_ns));
+  EXPECT_DOUBLE_EQ(row.holder_p50_ns, 100e3);
   // Windows of 100 after 20: the first has 20 slow ones of 100 (2 %), the last 100 (10 %): 81 windows, and
   // those with more than 50 slow ones are over 5 %: 50 of them.
   EXPECT_EQ(row.windows, 81U);
   EXPECT_NEAR(row.windows_over, 50.0 / 81, 1e-12);
+}
+
+TEST(SlowdownTest, WhatWasNotMeasuredIsNoNumber) {
+  ClientResult holder;
+  Row none;
+  Judge(holder, {}, 0.05, &none);
+  holder.requests.push_back({0, 0, 100 * kUs});
+  Row one;
+  Judge(holder, {100e3}, 0.05, &one);
+  for (const double value :
+       {none.holder_mean_ns, none.holder_p50_ns, none.holder_p99_ns, none.holder_max_ns, none.alone_mean_ns,
+        none.worst_window, none.windows_over, one.holder_p99_ns, one.worst_window, one.windows_over}) {
+    EXPECT_TRUE(std::isnan(value));
+  }
+  EXPECT_DOUBLE_EQ(one.holder_max_ns, 100e3);
+}
+
+TEST(SlowdownTest, AP99IsGivenFromAThousandRequestsOn) {
+  ClientResult holder;
+  for (std::uint64_t i = 0; i < 1000; ++i) holder.requests.push_back({i, 0, 100 * kUs});
+  Row row;
+  Judge(holder, std::vector<double>(1000, 100e3), 0.05, &row);
+  EXPECT_DOUBLE_EQ(row.p99_x, 1);
+  EXPECT_DOUBLE_EQ(row.holder_p99_ns, 100e3);
 }
 
 TEST(SlowdownTest, QuantileIsTheNearestRank) {

@@ -23,6 +23,20 @@ double WorkPerSecond(const RunResult& run, std::size_t client) {
 
 double Busy(const RunResult& run) { return static_cast<double>(run.busy_ns) * 1e-9 / Seconds(run); }
 
+// The most that a filler could have, against alone: on each device no more than the holder leaves idle.
+double Fluid(const RunResult& holder, const RunResult& filler) {
+  double most = 0;
+  double alone = 0;
+  for (std::size_t i = 0; i < filler.device_busy_ns.size(); ++i) {
+    const double wanted = static_cast<double>(filler.device_busy_ns[i]) * 1e-9 / Seconds(filler);
+    const bool shared = i < holder.device_busy_ns.size();
+    const double busy = shared ? static_cast<double>(holder.device_busy_ns[i]) * 1e-9 / Seconds(holder) : 0;
+    most += std::min(std::max(0.0, 1 - busy), wanted);
+    alone += wanted;
+  }
+  return alone > 0 ? most / alone : kNone64;
+}
+
 double MeanRequest(const ClientResult& client) {
   double sum = 0;
   for (const RequestTimes& r : client.requests) sum += static_cast<double>(r.end_ns - r.arrival_ns);
@@ -40,11 +54,15 @@ std::vector<double> ByNumber(const ClientResult& client) {
 
 }  // namespace
 
-base::Error NoRequest(const Source& holder) {
-  return {base::Code::kInvalid,
-          "simulate " + holder.path +
-              " as holder: no request of it ends in the time simulated; simulate longer "
-              "with --for"};
+base::Error NoRequest(const Source& holder, const trace::ArrivalSpec& arrivals, bool exhausted) {
+  std::string cause = "no request of it ends in the time simulated; simulate longer with --for";
+  if (exhausted) {
+    cause = "its arrivals are over before it is learned (20 requests and a fifth of the time): ";
+    cause += arrivals.kind == trace::ArrivalKind::kFile
+                 ? "name a file with more instants in the time simulated"
+                 : "give it a higher rate, or simulate longer";
+  }
+  return {base::Code::kInvalid, "simulate " + holder.path + " as holder: " + cause};
 }
 
 base::Result<Source> ReadSource(const std::string& path) {
@@ -124,10 +142,12 @@ Bench::Made Bench::MakeHolder(const Source& holder) const {
   }
   spec.keep_schedule = true;
   alone->run = Run(spec);
-  if (alone->run.clients[0].requests.empty() && compile.drain_requests) return NoRequest(holder);
+  const ClientResult& had = alone->run.clients[0];
+  if (had.requests.empty() && compile.drain_requests) {
+    return NoRequest(holder, options_.arrivals, had.exhausted);
+  }
   alone->request_ns = ByNumber(alone->run.clients[0]);
   alone->work_per_s = WorkPerSecond(alone->run, 0);
-  alone->busy = Busy(alone->run);
   return std::shared_ptr<const Alone>(std::move(alone));
 }
 
@@ -150,7 +170,6 @@ Bench::Made Bench::MakeFiller(const Source& filler) const {
   spec.clients[0].program = *whole;
   alone->run = Run(spec);
   alone->work_per_s = WorkPerSecond(alone->run, 0);
-  alone->busy = Busy(alone->run);
   alone->rate = 1e9 / MeanRequest(alone->run.clients[0]);
   spec.clients[0].program = alone->program;
   spec.record_offline = true;
@@ -229,7 +248,7 @@ base::Result<Row> Bench::Measure(const Source& holder, const Source& filler, Pol
   row.filler_vs_alone = ratio(row.filler_work_ns, rest.work_per_s);
   row.filler_vs_gap = ratio(row.filler_work_ns, *gap);
   row.filler_vs_slack = ratio(row.filler_work_ns, *slack);
-  row.fluid = ratio(std::min(std::max(0.0, 1 - alone.busy), rest.busy), rest.busy);
+  row.fluid = Fluid(alone.run, rest.run);
   row.device_busy = Busy(row.run);
   row.filler_jct_x = ratio(MeanRequest(row.run.clients[1]) * rest.rate, 1e9);
   Judge(row.run.clients[0], alone.request_ns, options_.max_slowdown, &row);

@@ -44,21 +44,23 @@ struct Source {
   std::shared_ptr<const trace::Recording> recording;
 };
 
-// One row of a comparison. Ratios to what the same had alone; NaN where there is none.
+// One row of a comparison. Ratios to what the same had alone; kUnknown, a NaN, where there is none, as times
+// and windows are.
 struct Row {
   std::string holder, filler;
   Policy policy = Policy::kFill;
   std::uint64_t requests = 0;
-  double mean_x = 0, p50_x = 0, p99_x = 0, max_x = 0;
+  double mean_x = kUnknown, p50_x = kUnknown, p99_x = kUnknown, max_x = kUnknown;
   double filler_vs_alone = 0, filler_vs_gap = 0, filler_vs_slack = 0;
   double fluid = 0;  // the most that a filler could have had, against alone
   double device_busy = 0;
   double filler_work_ns = 0, gap_work_ns = 0, slack_work_ns = 0, alone_work_ns = 0;  // per second
   double filler_jct_x = 0;  // mean time of a filler's request against alone
-  double holder_mean_ns = 0, holder_p50_ns = 0, holder_p99_ns = 0, holder_max_ns = 0;
-  double alone_mean_ns = 0;
-  double worst_window = 0;  // mean slowdown of 100 consecutive requests: the 99th percentile
-  double windows_over = 0;  // share of those windows above max_slowdown
+  double holder_mean_ns = kUnknown, holder_p50_ns = kUnknown, holder_max_ns = kUnknown;
+  double holder_p99_ns = kUnknown;  // as p99_x
+  double alone_mean_ns = kUnknown;
+  double worst_window = kUnknown;  // mean slowdown of 100 consecutive requests: the 99th percentile
+  double windows_over = kUnknown;  // share of those windows above max_slowdown
   std::uint64_t windows = 0;
   bool repeats_itself = false;
   std::uint64_t alone_requests = 0;  // of the holder; 0: none of them ends in the time simulated
@@ -81,7 +83,6 @@ class Bench {
     std::vector<double> request_ns;  // by number; NaN where it did not end in the window
     double rate = 0;                 // requests a second, back to back
     double work_per_s = 0;
-    double busy = 0;
     std::shared_ptr<const std::vector<OfflineMeans>> offline;
     std::shared_ptr<const Durations> known;  // of a filler
   };
@@ -113,8 +114,8 @@ class Bench {
   std::map<std::string, std::shared_ptr<Work>> yardsticks_;
 };
 
-// What to say of a holder none of whose requests ends in the time simulated.
-base::Error NoRequest(const Source& holder);
+// What to say of a holder none of whose requests ends in the time simulated. `exhausted`: because none came.
+base::Error NoRequest(const Source& holder, const trace::ArrivalSpec& arrivals = {}, bool exhausted = false);
 
 // Reads a file of any kind that ReadRecording knows. Errors: its.
 base::Result<Source> ReadSource(const std::string& path);

@@ -57,7 +57,7 @@ PlannedShare Share(const PlannedWork& work, const RunSpec& spec) {
   share.batches = times.size();
   if (!times.empty()) {
     share.p50_ms = QuantileOf(times, 0.5);
-    share.p99_ms = QuantileOf(times, 0.99);
+    if (times.size() >= kRequestsForP99) share.p99_ms = QuantileOf(times, 0.99);
     share.max_ms = times.back();
   }
   if (run.clients.size() > 1) {

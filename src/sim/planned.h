@@ -25,8 +25,9 @@ base::Result<PlannedWork> ReadPlanned(std::string_view json, const std::string& 
 
 struct PlannedShare {
   std::uint64_t batches = 0;
-  double background_per_s = 0;                // minibatches, counted by their work
-  double p50_ms = 0, p99_ms = 0, max_ms = 0;  // latency of a batch's first request
+  double background_per_s = 0;  // minibatches, counted by their work
+  // Latency of a batch's first request; NaN where there are none, p99 also where they are too few.
+  double p50_ms = kUnknown, p99_ms = kUnknown, max_ms = kUnknown;
   double device_busy = 0;
 };
 struct PlannedReport {

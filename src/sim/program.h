@@ -57,7 +57,6 @@ struct Step {
   std::uint32_t op_count = 0;    // one launch, however many: a graph
   std::uint32_t launch = kNone;  // into Program::launches
   std::uint32_t first_until = 0, until_count = 0;
-  std::uint32_t covered = 0;    // of this thread's launches in this lap, how many its wait covers
   std::uint32_t after = kNone;  // a token: returned by a call of another thread
   std::uint32_t token = kNone;  // given at the return of this call
   Ns think_ns = 0;
@@ -97,6 +96,7 @@ struct Program {
   Lap learn;                              // repeated while it is learned; empty: `judge` serves
   Lap judge;                              // repeated while it is judged
   bool repeats_itself = false;            // what is judged was learned: told apart by jitter alone
+  double left_out = 0;                    // of the recording's device time, what no call in it submitted
   Ns drain_tail_ns = 5'000;               // return of a wait that was added at the end of a lap
   std::vector<std::string> notes;
 };

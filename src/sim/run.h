@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -88,19 +89,23 @@ struct RunSpec {
   std::vector<ClientSpec> clients;
   Policy policy = Policy::kFill;
   DeviceOptions device;
-  policy::Settings settings;                // policy, mode and switch cost are set from the above
-  Ns gate_ns = 0;                           // cost of a decision, on the host of whoever has rivals
-  Ns for_ns = 5'000'000'000;                // from the end of learning
+  policy::Settings settings;  // policy, mode and switch cost are set from the above
+  Ns gate_ns = 0;             // cost of a decision, on the host of whoever has rivals
+  Ns for_ns = 5'000'000'000;  // from the end of learning
+  // The window of another run, to compare with it: all judged requests since the beginning are kept, and
+  // busy times count from there. 0: the run's own.
+  Ns window_begin_ns = 0, window_end_ns = 0;
   std::uint64_t max_requests = UINT64_MAX;  // of the judged clients; ends the run earlier
   std::uint32_t threshold = 4;              // kThreshold: commands in flight
   std::uint64_t seed = 1;
   std::shared_ptr<const Schedule> holder;  // yardsticks: what the highest client did alone
   bool keep_schedule = false;              // of client 0
   bool keep_waits = false;
-  bool common_lane = true;      // a client's threads count as one, as they do live
   bool keep_trace = false;      // of all clients, in the window
   bool record_offline = false;  // FIKIT's measuring run
 };
+
+inline constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();  // there is no such number
 
 struct RequestTimes {
   std::uint64_t number = 0;
@@ -116,6 +121,7 @@ struct Errors {
 
 struct ClientResult {
   std::vector<RequestTimes> requests;  // that ended in the window
+  bool exhausted = false;              // no arrival is left
   std::uint64_t ops = 0;               // completed in the window
   Ns work_ns = 0;                      // useful device time completed in the window
   std::uint64_t submits = 0, fills = 0, floors = 0, held = 0, waits = 0;  // floors are fills too
@@ -140,9 +146,10 @@ struct RunResult {
   std::vector<ClientResult> clients;
   Ns window_begin_ns = 0;
   Ns window_end_ns = 0;
-  Ns busy_ns = 0;                // of the first device's compute engine, in the window
-  std::uint64_t events = 0;      // completed operations, learning included
-  std::uint32_t learn_laps = 0;  // of client 0
+  Ns busy_ns = 0;                  // of the compute engine in the window, mean of the devices used
+  std::vector<Ns> device_busy_ns;  // of each
+  std::uint64_t events = 0;        // completed operations, learning included
+  std::uint32_t learn_laps = 0;    // of client 0
   std::shared_ptr<Schedule> schedule;
 };
 

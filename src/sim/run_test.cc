@@ -214,6 +214,21 @@ TEST(RunTest, OperationsBelongToTheLapThatSubmittedThem) {
   EXPECT_EQ(ends[0], 11 * kMs) << "the second lap's first operation would have been done at 20 ms";
 }
 
+// Ten requests are fewer than are learned from: the run is over when they are, whoever else goes on.
+TEST(RunTest, ArrivalsThatEndWhileLearningEndIt) {
+  RunSpec spec;
+  spec.for_ns = 100 * kMs;
+  spec.clients = {MakeClient(ProgramWriter().Launch(0, 100 * kUs).End(), 0, true),
+                  MakeClient(ProgramWriter().Launch(0, 100 * kUs).End(), 9)};
+  std::vector<Ns> arrivals(10);
+  for (std::size_t i = 0; i < arrivals.size(); ++i) arrivals[i] = static_cast<Ns>(i) * kMs;
+  spec.clients[0].arrivals = std::make_shared<const std::vector<Ns>>(arrivals);
+  const RunResult result = sim::Run(spec);
+  EXPECT_EQ(result.window_end_ns - result.window_begin_ns, 100 * kMs);
+  EXPECT_TRUE(result.clients[0].requests.empty());
+  EXPECT_TRUE(result.clients[0].exhausted);
+}
+
 TEST(RunTest, SameSpecSameResult) {
   RunSpec spec;
   spec.policy = Policy::kFill;

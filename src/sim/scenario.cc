@@ -28,8 +28,11 @@ class Reader {
 
   void Text(const char* key, std::string* value) {
     if (const toml::node* node = Take(key)) {
-      if (const auto text = node->value_exact<std::string>()) {
+      const auto text = node->value_exact<std::string>();
+      if (text && !text->empty()) {
         *value = *text;
+      } else if (text) {
+        Fail(*node, key, "is empty; write a value, or leave it out");
       } else {
         Fail(*node, key, "takes text in quotes");
       }

@@ -63,6 +63,7 @@ struct ScenarioRow {
   double work_ns = 0;        // per second
   std::uint64_t floors = 0;  // of its fills, those that went by its floor
   double floor_harm = 0;     // modelled, by others' floor fills, over undisturbed request time
+  double left_out = 0;       // Program::left_out
 };
 struct ScenarioResult {
   std::vector<ScenarioRow> clients;  // as written

@@ -54,6 +54,7 @@ base::Result<Prepared> Prepare(const Scenario& scenario, const ScenarioClient& c
   prepared.spec.weight = client.weight;
   prepared.spec.min_share_ppm = static_cast<std::uint32_t>(std::llround(client.min_share * 1e6));
   prepared.spec.floor_first = client.floor_first;
+  prepared.spec.first_device = client.device;
   RunSpec alone = Frame(scenario);
   alone.policy = Policy::kShare;
   alone.clients = {prepared.spec};
@@ -79,7 +80,27 @@ base::Result<Prepared> Prepare(const Scenario& scenario, const ScenarioClient& c
   alone.keep_schedule = true;
   prepared.alone = Run(alone);
   prepared.spec.learn_laps = prepared.alone.learn_laps;
+  const ClientResult& had = prepared.alone.clients[0];
+  if (judged && compile.drain_requests && had.requests.empty()) {
+    return NoRequest(source, client.arrivals, had.exhausted);
+  }
   return prepared;
+}
+
+// The client by itself until the end of the window that all had together: each request that ended there has
+// then ended here too.
+RunResult Alone(const Scenario& scenario, const ClientSpec& client, const RunResult& shared) {
+  RunSpec spec = Frame(scenario);
+  spec.policy = Policy::kShare;
+  spec.clients = {client};
+  spec.window_begin_ns = shared.window_begin_ns;
+  spec.window_end_ns = shared.window_end_ns;
+  return Run(spec);
+}
+
+// From the scenario's own folder.
+void Resolve(const std::string& folder, std::string* path) {
+  if (!path->empty() && path->front() != '/' && !folder.empty()) *path = folder + "/" + *path;
 }
 
 std::vector<double> ByNumber(const ClientResult& client) {
@@ -108,17 +129,16 @@ base::Result<ScenarioResult> RunScenario(const Scenario& scenario, const std::st
   spec.policy = scenario.policy;
   spec.keep_trace = keep_trace;
   for (const std::size_t at : result.order) {
-    const ScenarioClient& client = scenario.clients[at];
-    const bool relative = !client.recording.empty() && client.recording[0] != '/' && !folder.empty();
-    const std::string path = relative ? folder + "/" + client.recording : client.recording;
-    if (!sources.contains(path)) {
-      auto source = ReadSource(path);
+    ScenarioClient client = scenario.clients[at];
+    Resolve(folder, &client.recording);
+    Resolve(folder, &client.arrivals.path);
+    if (!sources.contains(client.recording)) {
+      auto source = ReadSource(client.recording);
       if (!source) return source.error();
-      sources.emplace(path, std::move(source).value());
+      sources.emplace(client.recording, std::move(source).value());
     }
-    auto one = Prepare(scenario, client, sources.at(path), client.priority == highest);
+    auto one = Prepare(scenario, client, sources.at(client.recording), client.priority == highest);
     if (!one) return one.error();
-    one->spec.first_device = client.device;
     spec.clients.push_back(one->spec);
     if (scenario.policy != Policy::kFikit) spec.clients.back().offline = nullptr;
     prepared.push_back(std::move(one).value());
@@ -133,12 +153,14 @@ base::Result<ScenarioResult> RunScenario(const Scenario& scenario, const std::st
     row.recording = client.recording;
     row.priority = client.priority;
     row.floors = result.run.clients[i].floors;
+    row.left_out = prepared[i].spec.program->left_out;
     const ClientResult& had = result.run.clients[i];
     const Ns base = had.request_ns - had.harm_ns - had.floor_harm_ns;
     row.floor_harm = base > 0 ? static_cast<double>(had.floor_harm_ns) / static_cast<double>(base) : 0;
-    Judge(result.run.clients[i], ByNumber(prepared[i].alone.clients[0]), client.max_slowdown, &row.row);
+    const RunResult by_itself = Alone(scenario, prepared[i].spec, result.run);
+    Judge(had, ByNumber(by_itself.clients[0]), client.max_slowdown, &row.row);
     row.work_ns = PerSecond(result.run, i);
-    const double alone = PerSecond(prepared[i].alone, 0);
+    const double alone = PerSecond(by_itself, 0);
     row.work_vs_alone = alone > 0 ? row.work_ns / alone : std::numeric_limits<double>::quiet_NaN();
   }
   return result;

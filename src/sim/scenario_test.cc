@@ -78,6 +78,10 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"[[client]]\nrecording = \"a\"\nmin_share = \"60%\"\n[[client]]\nrecording = \"b\"\nmin_share = "
             "\"50%\"\n",
             "together are above 100%"},
+        Bad{"for = \"\"\n[[client]]\nrecording = \"a\"\n", "mix.toml:1: for: is empty"},
+        Bad{"policy = \"\"\n[[client]]\nrecording = \"a\"\n", "policy: is empty"},
+        Bad{"[[client]]\nrecording = \"a\"\nmax_slowdown = \"\"\n", "client 1: max_slowdown: is empty"},
+        Bad{"[[client]]\nrecording = \"a\"\narrivals = \"\"\n", "client 1: arrivals: is empty"},
         Bad{"for = \"5\"\n[[client]]\nrecording = \"a\"\n", "for: takes a time"},
         Bad{"[device]\nmode = \"merged\"\n[[client]]\nrecording = \"a\"\n", "fifo or sliced"},
         Bad{"policy = \"oracle-gap\"\n[[client]]\nrecording = \"a\"\n", "somebody to fill"}));

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 namespace mortar::sim {
 namespace {
@@ -34,7 +33,6 @@ void Judge(const ClientResult& holder, const std::vector<double>& alone_ns, doub
     ratios.push_back(times.back() / std::max(1.0, alone.back()));
   }
   row->requests = ratios.size();
-  row->mean_x = row->p50_x = row->p99_x = row->max_x = std::numeric_limits<double>::quiet_NaN();
   if (ratios.empty()) return;
   std::uint64_t over = 0;
   std::vector<double> windows;
@@ -60,9 +58,10 @@ void Judge(const ClientResult& holder, const std::vector<double>& alone_ns, doub
   row->p50_x = QuantileOf(ratios, 0.5);
   row->max_x = ratios.back();
   row->holder_p50_ns = QuantileOf(times, 0.5);
-  row->holder_p99_ns = QuantileOf(times, 0.99);
   row->holder_max_ns = times.back();
-  if (ratios.size() >= kRequestsForP99) row->p99_x = QuantileOf(ratios, 0.99);
+  if (ratios.size() < kRequestsForP99) return;
+  row->p99_x = QuantileOf(ratios, 0.99);
+  row->holder_p99_ns = QuantileOf(times, 0.99);
 }
 
 base::Result<std::vector<Ns>> MakeArrivalInstants(const PairOptions& options, double solo_rate) {

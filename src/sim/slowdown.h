@@ -13,8 +13,8 @@ inline constexpr std::uint64_t kRequestsForP99 = 1000;
 double QuantileOf(const std::vector<double>& sorted, double q);
 
 // Sets what `row` says of the holder: each request's time over the same request's alone (`alone_ns`, by
-// number). p99_x stays NaN under kRequestsForP99 requests. Windows: means of 100 consecutive requests after
-// 20 of warm-up.
+// number). What there are too few requests for stays NaN: p99s under kRequestsForP99. Windows: means of 100
+// consecutive requests after 20 of warm-up.
 void Judge(const ClientResult& holder, const std::vector<double>& alone_ns, double max_slowdown, Row* row);
 
 // Instants of the holder's requests, from the start of learning.

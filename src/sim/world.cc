@@ -66,16 +66,10 @@ World::World(const RunSpec& spec) : spec_(spec), settings_(spec.settings) {
   threads_.reserve(thread_count);
   clients_.resize(spec.clients.size());
   for (std::uint32_t i = 0; i < clients_.size(); ++i) AddClient(i, engine_actors);
-  for (ClientData& c : clients_) {
-    for (const ClientData& other : clients_) {
-      if (&other == &c) continue;
-      c.others = true;
-      c.rivals |= other.spec->priority <= c.spec->priority;
-    }
-  }
+  claims_.resize(device_count);
+  busy_at_begin_.resize(device_count);
   RankClients();
-  view_.settings = settings_;
-  look_ns_ = kReactNs + kReactMoreNs * std::max<Ns>(0, static_cast<Ns>(clients_.size()) - 2);
+  view_.settings = scattered_.settings = settings_;
   for (std::uint32_t i = 0; i < clients_.size(); ++i) UpdatePeer(i);
   if (spec.keep_schedule) {
     keeper_ = std::make_unique<ScheduleKeeper>(engine_actors,
@@ -89,20 +83,35 @@ void World::RankClients() {
   const auto priority = [&](std::uint32_t client) { return clients_[client].spec->priority; };
   std::stable_sort(by_rank_.begin(), by_rank_.end(),
                    [&](std::uint32_t a, std::uint32_t b) { return priority(a) < priority(b); });
+  for (std::uint32_t rank = 0; rank < by_rank_.size(); ++rank) clients_[by_rank_[rank]].rank = rank;
+  for (ClientData& c : clients_) FindNeighbours(c);
+}
+
+// Each device has a board of its own: who is on none of a client's devices is nobody to it.
+void World::FindNeighbours(ClientData& c) {
+  Ns near = 0;
   for (std::uint32_t rank = 0; rank < by_rank_.size(); ++rank) {
-    ClientData& c = clients_[by_rank_[rank]];
-    c.rank = rank;
-    for (const ClientData& other : clients_) {
-      c.above += other.spec->priority < c.spec->priority ? 1 : 0;
-      c.not_below += other.spec->priority <= c.spec->priority ? 1 : 0;
+    const ClientData& other = clients_[by_rank_[rank]];
+    if (!Near(c, other)) {
+      apart_ = true;
+      continue;
     }
+    ++near;
+    if (other.spec->priority < c.spec->priority) c.above.push_back(rank);
+    if (other.spec->priority <= c.spec->priority) c.seen.push_back(rank);
   }
+  c.others = near > 1;
+  c.rivals = c.seen.size() > 1;
+  c.scattered = c.seen.back() + 1 != c.seen.size();
+  c.look_ns = kReactNs + kReactMoreNs * std::max<Ns>(0, near - 2);
 }
 
 void World::AddClient(std::uint32_t number, std::uint32_t first_actor) {
   ClientData& c = clients_[number];
   c.spec = &spec_.clients[number];
   const Program& p = *c.spec->program;
+  c.first_device = c.spec->first_device;
+  c.devices_end = c.first_device + p.devices;
   c.kernels = std::make_unique<predict::KernelTable>();
   c.graph_began.assign(p.launches.size(), 0);
   for (std::size_t i = 0; i < p.launches.size(); ++i) {
@@ -126,6 +135,9 @@ void World::AddClient(std::uint32_t number, std::uint32_t first_actor) {
     stream.number = devices_[stream.device].AddStream(number, tag);
     c.streams.push_back(stream);
   }
+  c.lane =
+      std::make_unique<LaneState>(*c.kernels, base::Combine(spec_.seed, number * 8), c.spec->max_slowdown);
+  c.lane->predictor.set_recording(spec_.record_offline);
   c.first_thread = static_cast<std::uint32_t>(threads_.size());
   c.thread_count =
       static_cast<std::uint32_t>(std::max({p.learn.threads.size(), p.judge.threads.size(), std::size_t{1}}));
@@ -134,12 +146,7 @@ void World::AddClient(std::uint32_t number, std::uint32_t first_actor) {
     t.client = number;
     t.index = i;
     t.actor = first_actor + static_cast<std::uint32_t>(threads_.size());
-    if (c.lanes.empty() || !spec_.common_lane) {
-      const std::uint64_t seed = base::Combine(spec_.seed, number * 8 + i);
-      c.lanes.push_back(std::make_unique<LaneState>(*c.kernels, seed, c.spec->max_slowdown));
-      c.lanes.back()->predictor.set_recording(spec_.record_offline);
-    }
-    t.lane = c.lanes.back().get();
+    t.lane = c.lane.get();
     threads_.push_back(std::move(t));
   }
   c.learning = c.spec->judged;
@@ -239,7 +246,8 @@ void World::OnDone(std::uint32_t tag, const Queued& queued, Ns start, Ns end) {
 
 RunResult World::Run() {
   now_ = kStart;
-  window_end_ = EventTree::kNever;
+  window_begin_ = spec_.window_begin_ns;
+  window_end_ = spec_.window_end_ns != 0 ? spec_.window_end_ns : EventTree::kNever;
   if (unjudged_ == 0) OpenWindow(kStart);
   for (ClientData& c : clients_) BeginLap(c, kStart);
   const auto engine_actors = static_cast<std::uint32_t>(devices_.size()) * kEngines;
@@ -259,10 +267,18 @@ RunResult World::Run() {
   return result;
 }
 
+void World::EndLearning(ClientData& c, Ns now) {
+  if (!c.learning) return;
+  c.learning = false;
+  if (&c == clients_.data()) learn_laps_ = c.laps;
+  if (--unjudged_ == 0) OpenWindow(now);
+}
+
 void World::OpenWindow(Ns now) {
+  if (spec_.window_end_ns != 0) return;
   window_begin_ = now;
   window_end_ = now + spec_.for_ns;
-  busy_at_begin_ = devices_[0].busy_ns(now);
+  for (std::size_t i = 0; i < devices_.size(); ++i) busy_at_begin_[i] = devices_[i].busy_ns(now);
 }
 
 void World::Trace(ClientData& c, const model::TraceRecord& record) {
@@ -274,13 +290,19 @@ void World::Finish(RunResult* result) {
   const Ns end = window_end_ == EventTree::kNever ? now_ : window_end_;
   result->window_begin_ns = window_begin_;
   result->window_end_ns = end;
-  result->busy_ns = devices_[0].busy_ns(end) - busy_at_begin_;
+  Ns used = 0;
+  for (std::size_t i = 0; i < devices_.size(); ++i) {
+    result->device_busy_ns.push_back(devices_[i].busy_ns(end) - busy_at_begin_[i]);
+    result->busy_ns += result->device_busy_ns.back();
+    used += devices_[i].used() ? 1 : 0;
+  }
+  result->busy_ns /= std::max<Ns>(1, used);
   result->events = events_done_;
   result->learn_laps = learn_laps_;
   if (keeper_ != nullptr) result->schedule = keeper_->Finish();
   for (ClientData& c : clients_) {
     ClientResult& r = c.result;
-    const LaneState& first = *c.lanes.front();
+    const LaneState& first = *c.lane;
     const policy::MeasuredSlowdown measured = first.controller.Measured();
     r.program = c.spec->program;
     r.measured = measured.known;

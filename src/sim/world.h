@@ -70,9 +70,8 @@ struct ThreadData {
   Ns granted = 0;                 // yardsticks: the submit goes then
   Ns extra = 0;                   // host time of the present call's decision
   std::vector<Target> targets;
-  std::uint64_t lap_base = 0;  // its lane's sequence at the beginning of the lap
   std::uint64_t jitter_key = 0;
-  LaneState* lane = nullptr;  // its own, or its client's one
+  LaneState* lane = nullptr;  // its client's
 };
 
 // One run through a program, for as long as operations of it are queued.
@@ -92,8 +91,16 @@ struct StreamData {
   Ns running_end = 0;                    // of the operation that runs, if nothing can interrupt it
 };
 
+// On one device: somebody's fill runs until then.
+struct Claim {
+  std::uint32_t client = kNone;
+  Ns until = 0;
+  bool floor = false;  // it is a floor fill's
+};
+
 struct ClientData {
   const ClientSpec* spec = nullptr;
+  std::uint32_t first_device = 0, devices_end = 0;  // of the run
   const Lap* lap = nullptr;
   LapRun* run = nullptr;  // the newest, of `lap`
   std::vector<std::unique_ptr<LapRun>> runs;
@@ -101,14 +108,17 @@ struct ClientData {
   std::vector<predict::Kernel*> by_launch;
   std::vector<Ns> graph_began;  // by launch: start of the first of several operations
   std::vector<StreamData> streams;
-  std::vector<std::unique_ptr<LaneState>> lanes;
+  std::unique_ptr<LaneState> lane;
   std::uint32_t first_thread = 0;
   std::uint32_t thread_count = 0;
   std::uint32_t joined = 0;
-  std::vector<Ns> tokens;       // when given; -1: not yet
-  std::uint32_t rank = 0;       // by priority, among all clients
-  std::uint32_t above = 0;      // clients of higher priority
-  std::uint32_t not_below = 0;  // and of the same one, itself included
+  std::vector<Ns> tokens;  // when given; -1: not yet
+  std::uint32_t rank = 0;  // by priority, among all clients
+  // Of what follows, those on other devices are no part.
+  std::vector<std::uint32_t> above;  // ranks of clients of higher priority
+  std::vector<std::uint32_t> seen;   // and of the same one, itself included
+  bool scattered = false;            // they are not the first ranks
+  Ns look_ns = 0;                    // that much later it sees what others change
   bool rivals = false;
   bool others = false;
   bool blocked_heads = false;
@@ -175,6 +185,7 @@ class World final : public DeviceListener {
   Ns Think(const ThreadData& t, const Step& step) const;
   bool Satisfied(const ClientData& c, const ThreadData& t) const;
   bool LearnedEnough(const ClientData& c, Ns now) const;
+  bool Exhausted(ClientData& c, Ns now);
 
   // The gate: gate.cc.
   void Submit(ThreadData& t, const Step& step, Ns now);
@@ -187,11 +198,13 @@ class World final : public DeviceListener {
   void Foretell(std::uint32_t rank, Ns now);
   void LookOwn(ThreadData& t, const Step& step, Ns now);
   void Pass(ThreadData& t, const Step& step, Ns now, Ns until, bool through_gate, bool filled);
-  void AskForFloor(ClientData& c, Ns now, policy::Ask* ask);
+  static void AskForFloor(ClientData& c, const policy::View& view, policy::Ask* ask);
   void ChargeFloor(ClientData& c, const policy::Ask& ask, Ns now, bool floor);
   void UpdatePeer(std::uint32_t client);
-  void DrawClaimBack(Ns until);
-  void BuildView(std::uint32_t asker, Ns now);
+  const Claim& ClaimNear(const ClientData& c) const;
+  void MakeClaim(std::uint32_t client, Ns until, bool floor);
+  void DrawClaimBack(std::uint32_t client, Ns until);
+  const policy::View& BuildView(std::uint32_t asker, Ns now);
   void LookAtClaim(std::uint32_t asker, Ns now);
   void Publish(ThreadData& t, policy::Doing doing, Ns now, const predict::Forecast& forecast);
   void Changed(std::uint32_t client, Ns now);
@@ -206,12 +219,18 @@ class World final : public DeviceListener {
   // Setting up, and results: world.cc.
   void AddClient(std::uint32_t number, std::uint32_t first_actor);
   void RankClients();
+  void FindNeighbours(ClientData& c);
+  void EndLearning(ClientData& c, Ns now);
   void OpenWindow(Ns now);
   void Finish(RunResult* result);
   void Trace(ClientData& c, const model::TraceRecord& record);
   void KeepStart(const ClientData& c, std::uint32_t stream, const Queued& queued, Ns ready, Ns start);
   bool InWindow(Ns at) const { return window_begin_ != 0 && at >= window_begin_; }
 
+  // They have a device in common.
+  static bool Near(const ClientData& a, const ClientData& b) {
+    return a.first_device < b.devices_end && b.first_device < a.devices_end;
+  }
   Step const& step_of(const ThreadData& t) const { return clients_[t.client].lap->threads[t.index][t.pc]; }
   ThreadData& thread(const ClientData& c, std::uint32_t index) { return threads_[c.first_thread + index]; }
   static bool ReadyTest(void* self, std::uint32_t tag, const Queued& queued);
@@ -228,10 +247,9 @@ class World final : public DeviceListener {
   std::vector<std::uint32_t> spinners_;  // threads at the gate that look at every change
   std::vector<std::uint32_t> by_rank_;   // clients by priority
   policy::View view_;                    // holds them in that order
-  Ns look_ns_ = kReactNs;
-  std::uint32_t fill_client_ = kNone;
-  Ns fill_until_ = 0;
-  bool fill_floor_ = false;  // the claim is a floor fill's
+  policy::View scattered_;               // of a client that sees only some of them
+  bool apart_ = false;                   // some have no device in common
+  std::vector<Claim> claims_;            // by device
   std::unique_ptr<Yardstick> yardstick_;
   std::uint32_t unjudged_ = 0;
   std::uint64_t judged_requests_ = 0;
@@ -239,7 +257,7 @@ class World final : public DeviceListener {
   std::uint32_t learn_laps_ = 0;
   Ns window_begin_ = 0;
   Ns window_end_ = 0;
-  Ns busy_at_begin_ = 0;
+  std::vector<Ns> busy_at_begin_;  // by device
   Ns now_ = 0;
   std::unique_ptr<class ScheduleKeeper> keeper_;
 };

@@ -19,8 +19,11 @@ void Yardstick::PlayNext(EngineState& engine, const std::vector<ScheduledOp>& op
 }
 
 Ns Yardstick::Grant(std::uint32_t index, Ns earliest, Ns duration, bool* directly) {
+  static const std::vector<ScheduledOp> kNothing;
+  // The schedule ends with the last device that the holder used: what lies beyond is empty.
+  if (index >= engines_.size()) engines_.resize(index + 1);
   EngineState& engine = engines_[index];
-  const std::vector<ScheduledOp>& ops = holder_->engines[index];
+  const std::vector<ScheduledOp>& ops = index < holder_->engines.size() ? holder_->engines[index] : kNothing;
   *directly = engine.cursor == engine.granted;
   for (;;) {
     const Ns start = std::max(engine.cursor + (*directly ? 0 : switch_ns_), earliest);

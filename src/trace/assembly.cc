@@ -198,9 +198,12 @@ base::Status Builder::BuildStreams() {
             [&](Index x, Index y) { return by_start(x) < by_start(y); });
   a_.rank.resize(out.ops.size());
   for (Index i = 0; i < out.stream_ops.size(); ++i) {
-    Range& ops = out.streams[out.ops[out.stream_ops[i]].stream].ops;
-    if (ops.count == 0) ops.first = i;
-    a_.rank[out.stream_ops[i]] = ops.count++;
+    a_.rank[out.stream_ops[i]] = out.streams[out.ops[out.stream_ops[i]].stream].ops.count++;
+  }
+  Index next = 0;  // also of streams without operations: somebody waits for them all the same
+  for (Stream& stream : out.streams) {
+    stream.ops.first = next;
+    next = stream.ops.end();
   }
   return PutInRow();
 }
@@ -311,16 +314,18 @@ void Builder::ShiftToZero() {
 }
 
 base::Result<Recording> Builder::Build() {
-  if (auto status = CheckSeen(seen_, &first_ns_, &last_ns_); !status.ok()) return status.error();
-  a_.out.source = seen_.source;
-  a_.out.recorder = seen_.recorder;
-  a_.out.notes = std::move(seen_.notes);
-  FindResolution();
   if (seen_.device_only) {
     a_.out.form = Form::kDeviceOnly;
     a_.AddNote("host calls, as only the device's times are used", seen_.calls.size(), true);
     seen_.calls.clear();
     seen_.steps.clear();
+  }
+  if (auto status = CheckSeen(seen_, &first_ns_, &last_ns_); !status.ok()) return status.error();
+  a_.out.source = seen_.source;
+  a_.out.recorder = seen_.recorder;
+  a_.out.notes.insert(a_.out.notes.begin(), seen_.notes.begin(), seen_.notes.end());
+  FindResolution();
+  if (seen_.device_only) {
     paired_.call_of_op.assign(seen_.ops.size(), kNone);
     paired_.submits.clear();
   } else if (auto status = PairOperations(seen_, &a_, &paired_); !status.ok()) {

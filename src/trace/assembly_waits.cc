@@ -2,6 +2,7 @@
 // operations tell.
 #include <algorithm>
 #include <limits>
+#include <unordered_map>
 
 #include "trace/assembly.h"
 
@@ -55,6 +56,7 @@ class WaitFinder {
   std::vector<Index> submitted_;      // of each stream: operations submitted so far
   std::vector<Index> last_op_;        // of each thread: the last operation that it submitted
   std::vector<std::size_t> records_;  // marks passed that recorded an event behind some operation
+  std::unordered_map<std::int64_t, Index> record_op_;  // by correlation of these: that operation
   std::size_t mark_ = 0;
   std::uint64_t unexplained_ = 0;
 };
@@ -80,7 +82,9 @@ void WaitFinder::PassMarks(std::int64_t now) {
   for (; mark_ < a_.marks.size() && a_.marks[mark_].start_ns < now; ++mark_) {
     Mark& mark = a_.marks[mark_];
     if (mark.thread != kNone) mark.op = last_op_[mark.thread];
-    if (!mark.waits && mark.op != kNone) records_.push_back(mark_);
+    if (mark.waits || mark.op == kNone) continue;
+    records_.push_back(mark_);
+    record_op_[mark.correlation] = mark.op;
   }
 }
 
@@ -141,14 +145,10 @@ Index WaitFinder::GuessStream(const HostCall& call, Index thread) const {
 
 // The operation in front of the event that a sync names by the call that recorded it.
 bool WaitFinder::MarkAt(const SeenSync& sync, Index* op) const {
-  if (sync.record == kNoCorrelation) return false;
-  for (std::size_t back = 0; back < records_.size(); ++back) {
-    const Mark& mark = a_.marks[records_[records_.size() - 1 - back]];
-    if (mark.correlation != sync.record) continue;
-    *op = mark.op;
-    return true;
-  }
-  return false;
+  const auto found = record_op_.find(sync.record);
+  if (sync.record == kNoCorrelation || found == record_op_.end()) return false;
+  *op = found->second;
+  return true;
 }
 
 void WaitFinder::WaitForEvent(Index call) {

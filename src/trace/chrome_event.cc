@@ -36,8 +36,15 @@ EventClass ClassOfSlice(std::string_view category, std::string_view name, std::s
   return EventClass::kOther;
 }
 
+bool IsOperation(EventClass what) {
+  return what == EventClass::kKernel || what == EventClass::kCopy || what == EventClass::kSet;
+}
+
 EventClass Classify(const ChromeEvent& event) {
   switch (event.phase) {
+    case 'B':
+      return IsOperation(ClassOfSlice(event.category, event.name, event.pid)) ? EventClass::kHalf
+                                                                              : EventClass::kOther;
     case 'X':
       return ClassOfSlice(event.category, event.name, event.pid);
     case 'M':
@@ -66,8 +73,16 @@ std::string_view Trimmed(std::string_view token) {
 std::int64_t Integer(std::string_view token) {
   std::int64_t value = 0;
   const std::string_view digits = Trimmed(token);
-  const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  return parsed.ec == std::errc() && parsed.ptr == digits.data() + digits.size() ? value : kMissing;
+  const char* end = digits.data() + digits.size();
+  const auto parsed = std::from_chars(digits.data(), end, value);
+  if (parsed.ec == std::errc() && parsed.ptr == end) return value;
+  // Some writers have floats only: 7.0 is 7.
+  constexpr double kExact = 9007199254740992;  // 2^53
+  double number = 0;
+  const auto again = std::from_chars(digits.data(), end, number);
+  const bool whole = again.ec == std::errc() && again.ptr == end && std::abs(number) <= kExact &&
+                     std::trunc(number) == number;
+  return whole ? static_cast<std::int64_t>(number) : kMissing;
 }
 
 // A field's name as it stands in the text: those that we look for have no escapes.
@@ -179,6 +194,7 @@ bool IsKnownUseless(const ChromeEvent& event) {
   switch (event.phase) {
     case 0:
       return false;
+    case 'B':
     case 'X':
       return !event.category.empty() && !event.name.empty() &&
              ClassOfSlice(event.category, event.name, event.pid) == EventClass::kOther;

@@ -79,7 +79,9 @@ TEST(ChromeEventTest, ClassesFollowCategoryAndPhase) {
       {R"({"ph":"s","cat":"ac2g","name":"ac2g","id":1})", EventClass::kOther},
       {R"({"ph":"M","name":"thread_name","args":{"name":"x"}})", EventClass::kName},
       {R"({"ph":"X","name":"mm","pid":"CUDA functions","tid":0,"ts":1,"dur":1})", EventClass::kLegacy},
-      {R"({"ph":"B","cat":"kernel","name":"k"})", EventClass::kOther},
+      {R"({"ph":"B","cat":"kernel","name":"k"})", EventClass::kHalf},
+      {R"({"ph":"E","cat":"kernel","name":"k"})", EventClass::kOther},
+      {R"({"ph":"B","cat":"cpu_op","name":"f"})", EventClass::kOther},
       {R"({})", EventClass::kOther},
   };
   EventParser parser;

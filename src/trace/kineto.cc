@@ -239,6 +239,9 @@ base::Status Collector::AddEvent(const ChromeEvent& event) {
   switch (event.what) {
     case EventClass::kOther:
       return {};
+    case EventClass::kHalf:
+      Complain("device operations written as a begin and an end (ph B and E); whole ones (ph X) are read");
+      return {};
     case EventClass::kKernel:
       if (event.predicted_seen) return live_.AddKernel(event);
       return AddOp(event, OpKind::kKernel);

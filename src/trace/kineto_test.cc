@@ -161,6 +161,44 @@ TEST(KinetoTest, ProfilersWordOnSynchronisationCounts) {
   EXPECT_EQ(said.identities[said.ops[said.waited[0]].identity].name, "b");
 }
 
+// A stream that nothing ran on is there because somebody waited for it.
+TEST(KinetoTest, WaitsForStreamsWithoutOperationsAreRead) {
+  for (const char* stream : {"3", "9"}) {
+    const Recording r =
+        MustRead(TestTrace()
+                     .Call("cudaLaunchKernel", "0", "2", 1)
+                     .Kernel("a", "10", "50", 1, 7)
+                     .Call("cudaStreamSynchronize", "100", "3", 2)
+                     .Event("cuda_sync", "Stream Sync", "0", stream, "100", "3",
+                            std::string("\"stream\": ") + stream + ", \"correlation\": 2, \"device\": 0"));
+    ASSERT_EQ(r.streams.size(), 2u);
+    EXPECT_EQ(r.calls[1].waits.count, 0u);
+  }
+}
+
+// Of records with the same number the newest before the wait counts; a number that nothing bears is guessed.
+TEST(KinetoTest, EventWaitFollowsTheRecordThatTheProfilerNames) {
+  const auto wait_for = [](int record) {
+    return MustRead(TestTrace()
+                        .Call("cudaLaunchKernel", "0", "2", 1)
+                        .Kernel("a", "10", "50", 1)
+                        .Call("cudaEventRecord", "3", "1", 2)
+                        .Call("cudaLaunchKernel", "5", "2", 3)
+                        .Kernel("b", "60", "40", 3)
+                        .Call("cudaEventRecord", "8", "1", 4)
+                        .Call("cudaEventSynchronize", "10", "95", 5)
+                        .Event("cuda_sync", "Event Sync", "0", "-1", "10", "95",
+                               "\"stream\": -1, \"correlation\": 5, \"device\": 0, "
+                               "\"wait_on_cuda_event_record_corr_id\": " +
+                                   std::to_string(record)));
+  };
+  for (const auto& [record, name] : {std::pair{2, "a"}, {4, "b"}, {77, "b"}}) {
+    const Recording r = wait_for(record);
+    ASSERT_EQ(r.waited.size(), 1u);
+    EXPECT_EQ(r.identities[r.ops[r.waited[0]].identity].name, name) << record;
+  }
+}
+
 TEST(KinetoTest, StreamsWaitForEventsOfOthers) {
   const Recording r = MustRead(TestTrace()
                                    .Call("cudaLaunchKernel", "0", "2", 1)
@@ -279,6 +317,51 @@ TEST(KinetoTest, DeviceTimesAloneAreUsedOnRequest) {
   EXPECT_EQ(r.form, Form::kDeviceOnly);
   EXPECT_EQ(r.ops.size(), 2u);
   EXPECT_TRUE(r.calls.empty());
+}
+
+// What the host did is not looked at then: calls of another clock or of overlapping times do no harm.
+TEST(KinetoTest, DeviceTimesAloneNeedNoClockOfTheHost) {
+  const TestTrace trace = TestTrace()
+                              .Call("cudaLaunchKernel", "900000000", "5", 1)
+                              .Kernel("a", "10", "5", 1)
+                              .Kernel("b", "20", "5", 2);
+  EXPECT_FALSE(trace.Read());
+  ReadOptions options;
+  options.device_only = true;
+  const Recording r = MustRead(trace, options);
+  EXPECT_EQ(r.ops.size(), 2u);
+  EXPECT_EQ(r.end_ns, 15'000);
+  EXPECT_EQ(FindNote(r, "host calls, as only the device's times are used")->count, 1u);
+}
+
+// As writers in languages whose numbers are all floats make them.
+TEST(KinetoTest, WholeNumbersMayHaveAPoint) {
+  const Recording r =
+      MustRead(TestTrace()
+                   .Event("cuda_runtime", "cudaLaunchKernel", "100", "1", "0", "2", "\"correlation\": 1.0")
+                   .Event("kernel", "a", "0", "7", "10", "5",
+                          "\"device\": 0.0, \"stream\": 7.0, \"correlation\": 1e0"));
+  EXPECT_EQ(r.ops[0].call, 0u);
+  EXPECT_EQ(r.streams[0].number, 7);
+  EXPECT_FALSE(TestTrace()
+                   .Event("cuda_runtime", "cudaLaunchKernel", "100", "1", "0", "2", "\"correlation\": 1.5")
+                   .Event("kernel", "a", "0", "7", "10", "5", "\"correlation\": 1.5")
+                   .Read());
+}
+
+TEST(KinetoTest, OperationsOfTwoEventsAreCounted) {
+  TestTrace trace;
+  trace.Call("cudaLaunchKernel", "0", "2", 1).Kernel("a", "10", "5", 1);
+  for (const char* category : {"kernel", "gpu_memcpy"}) {
+    const std::string both =
+        std::string("\"cat\": \"") + category + "\", \"name\": \"b\", \"pid\": 0, \"tid\": 7";
+    trace.Raw("{\"ph\": \"B\", " + both + ", \"ts\": 20}").Raw("{\"ph\": \"E\", " + both + ", \"ts\": 25}");
+  }
+  trace.Raw(R"({"ph": "B", "cat": "cpu_op", "name": "aten::mm", "pid": 1, "tid": 1, "ts": 1})");
+  const Note* note = FindNote(MustRead(trace), "a begin and an end");
+  ASSERT_NE(note, nullptr);
+  EXPECT_EQ(note->count, 2u);
+  EXPECT_TRUE(note->left_out);
 }
 
 TEST(KinetoTest, BadInputIsRefusedWithItsLine) {

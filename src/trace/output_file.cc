@@ -1,12 +1,15 @@
 #include "trace/output_file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
+#include <system_error>
 
 #include "base/owner.h"
 
@@ -17,6 +20,17 @@ constexpr std::size_t kPiece = 1 << 20;
 
 gzFile File(void* file) { return static_cast<gzFile>(file); }
 
+// The name that a whole file may be given in place of `path`, links followed; empty: it is written as it is.
+std::string Replaced(const std::string& path) {
+  struct stat status {};
+  const bool there = stat(path.c_str(), &status) == 0;
+  if (there && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) return "";
+  struct stat link {};
+  if (lstat(path.c_str(), &link) != 0 || !S_ISLNK(link.st_mode)) return path;
+  std::error_code error;
+  return there ? std::filesystem::canonical(path, error).string() : "";
+}
+
 }  // namespace
 
 base::Result<std::unique_ptr<OutputFile>> OutputFile::Create(const std::string& path, Kind kind) {
@@ -25,30 +39,37 @@ base::Result<std::unique_ptr<OutputFile>> OutputFile::Create(const std::string& 
     return base::Error{base::Code::kInvalid,
                        "write " + path + ": the name of a timeline ends in .json or .json.gz"};
   }
-  const std::string temporary = path + "." + std::to_string(getpid()) + ".new";
-  base::Fd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666));
-  if (!fd) return base::SystemError("create " + temporary, errno);
+  const std::string target = Replaced(path);
+  const std::string temporary = target.empty() ? "" : target + "." + std::to_string(getpid()) + ".new";
+  const std::string& written = target.empty() ? path : temporary;
+  const int follow = target.empty() ? 0 : O_NOFOLLOW;
+  base::Fd fd(open(written.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | follow, 0666));
+  if (!fd) return base::SystemError("create " + written, errno);
   // 6: zlib's own default; T: as it is, not compressed.
   const gzFile file = gzdopen(fd.get(), compressed ? "wb6" : "wbT");
   if (file == nullptr) {
-    unlink(temporary.c_str());
-    return base::Error{base::Code::kSystem, "open " + temporary + ": out of memory"};
+    if (!temporary.empty()) unlink(temporary.c_str());
+    return base::Error{base::Code::kSystem, "open " + written + ": out of memory"};
   }
   fd.Release();
-  return std::unique_ptr<OutputFile>(new OutputFile(path, temporary, file));
+  return std::unique_ptr<OutputFile>(new OutputFile(target.empty() ? path : target, temporary, file));
+}
+
+void OutputFile::Remove() const {
+  if (!temporary_.empty()) unlink(temporary_.c_str());
 }
 
 OutputFile::~OutputFile() {
   if (file_ == nullptr) return;
   gzclose(File(file_));
-  unlink(temporary_.c_str());
+  Remove();
 }
 
 base::Error OutputFile::Failure() {
   int code = Z_OK;
   const char* text = file_ != nullptr ? gzerror(File(file_), &code) : "";
-  if (file_ == nullptr || code == Z_ERRNO) return base::SystemError("write " + temporary_, errno);
-  return {base::Code::kSystem, "write " + temporary_ + ": " + text};
+  if (file_ == nullptr || code == Z_ERRNO) return base::SystemError("write " + written(), errno);
+  return {base::Code::kSystem, "write " + written() + ": " + text};
 }
 
 base::Status OutputFile::Write(std::string_view text) {
@@ -66,12 +87,12 @@ base::Status OutputFile::Commit() {
   file_ = nullptr;
   if (closed != Z_OK) {
     const base::Error error = Failure();
-    unlink(temporary_.c_str());
+    Remove();
     return error;
   }
-  if (rename(temporary_.c_str(), path_.c_str()) != 0) {
+  if (!temporary_.empty() && rename(temporary_.c_str(), path_.c_str()) != 0) {
     const int error = errno;
-    unlink(temporary_.c_str());
+    Remove();
     return base::SystemError("rename " + temporary_ + " to " + path_, error);
   }
   return {};

@@ -1,5 +1,6 @@
 // A file that is there whole or not at all: written under another name beside it, a timeline compressed if
-// its name ends in .gz, and renamed into place.
+// its name ends in .gz, and renamed into place. A link stays, and what it names is replaced; pipes, devices
+// and what links name that is not there yet are written to as they are.
 //
 // One owner. Destroyed before Commit, it leaves nothing behind.
 #pragma once
@@ -40,10 +41,12 @@ class OutputFile : public TextSink {
   OutputFile(std::string path, std::string temporary, void* file)
       : path_(std::move(path)), temporary_(std::move(temporary)), file_(file) {}
   base::Error Failure();
+  const std::string& written() const { return temporary_.empty() ? path_ : temporary_; }
+  void Remove() const;
 
   std::string path_;
-  std::string temporary_;
-  void* file_;  // gzFile
+  std::string temporary_;  // empty: written to path_ itself
+  void* file_;             // gzFile
 };
 
 }  // namespace mortar::trace

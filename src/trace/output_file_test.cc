@@ -1,8 +1,11 @@
 #include "trace/output_file.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include <csignal>
@@ -10,6 +13,8 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+
+#include "base/owner.h"
 
 namespace mortar::trace {
 namespace {
@@ -96,6 +101,47 @@ TEST_F(OutputFileTest, NameTakenByAFolderFailsAndLeavesNothing) {
   auto file = OutputFile::Create(Path("t.json"));
   ASSERT_TRUE(file.ok()) << file.error().message;
   EXPECT_FALSE((*file)->Commit().ok());
+  EXPECT_EQ(Files(), 1);
+}
+
+TEST_F(OutputFileTest, LinksStayAndWhatTheyNameIsReplaced) {
+  std::ofstream(Path("old")) << "old";
+  fs::create_symlink(Path("old"), Path("t.json"));
+  fs::create_symlink("new", Path("u.json"));  // of nothing yet
+  for (const char* name : {"t.json", "u.json"}) {
+    auto file = OutputFile::Create(Path(name));
+    ASSERT_TRUE(file.ok()) << file.error().message;
+    ASSERT_TRUE((*file)->Write("{}").ok());
+    ASSERT_TRUE((*file)->Commit().ok());
+    EXPECT_TRUE(fs::is_symlink(Path(name)));
+  }
+  EXPECT_EQ(Read(Path("old")), "{}");
+  EXPECT_EQ(Read(Path("new")), "{}");
+  EXPECT_EQ(Files(), 4);
+}
+
+TEST_F(OutputFileTest, PipesAreWrittenTo) {
+  ASSERT_EQ(mkfifo(Path("t.json").c_str(), 0600), 0);
+  const base::Fd reader(open(Path("t.json").c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
+  ASSERT_TRUE(reader);
+  auto file = OutputFile::Create(Path("t.json"));
+  ASSERT_TRUE(file.ok()) << file.error().message;
+  ASSERT_TRUE((*file)->Write("{}").ok());
+  ASSERT_TRUE((*file)->Commit().ok());
+  char text[8];
+  EXPECT_EQ(read(reader.get(), text, sizeof text), 2);
+  EXPECT_TRUE(fs::is_fifo(Path("t.json")));
+  EXPECT_EQ(Files(), 1);
+}
+
+// By a link: whatever happens to the name, the machine's device is safe.
+TEST_F(OutputFileTest, AFullDeviceIsAnErrorAndItsLinkStays) {
+  fs::create_symlink("/dev/full", Path("t.json"));
+  auto file = OutputFile::Create(Path("t.json"));
+  ASSERT_TRUE(file.ok()) << file.error().message;
+  const bool written = (*file)->Write("x").ok();
+  EXPECT_FALSE(written && (*file)->Commit().ok());
+  EXPECT_TRUE(fs::is_symlink(Path("t.json")));
   EXPECT_EQ(Files(), 1);
 }
 

@@ -17,7 +17,8 @@
 //   else at max(begun, done) + tail_ns, and not before it began: done is when all that it waits for has
 //   ended.
 // A stream runs its operations one after another in the order of submission (`Stream::ops`). Operations
-// without a call were submitted before the recording began: they come at their own recorded instants.
+// without a call were submitted before the recording began, or where nobody saw it, and in time for their
+// place in the stream: they come at their own recorded instants.
 // Replayed alone, every instant of a recording comes out as recorded.
 #pragma once
 
