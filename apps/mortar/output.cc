@@ -35,9 +35,8 @@ void Print(const std::string& text) {
 
 bool PrintedAll() {
   if (std::fflush(stdout) != 0 && print_error == 0) print_error = errno;
-  if (print_error == 0 && std::ferror(stdout) == 0) return true;
-  Complain("write to stdout: " +
-           base::SystemError("", print_error != 0 ? print_error : EIO).message.substr(2));
+  if (print_error == 0 || print_error == EPIPE) return true;
+  Complain("write to stdout: " + base::SystemError("", print_error).message.substr(2));
   return false;
 }
 

@@ -12,7 +12,8 @@ void Complain(const std::string& text);
 
 // To stdout as it is.
 void Print(const std::string& text);
-// Whether all of that, and what else went to stdout, got there; complains if not. To be asked at the end.
+// Whether all of that got there; complains if not. A reader who went away has what he wanted. To be asked at
+// the end.
 bool PrintedAll();
 
 // Columns as wide as their widest cell; those named in `right` (by index) are set flush right.

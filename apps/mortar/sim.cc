@@ -196,7 +196,7 @@ base::Status CheckOptions(const CLI::App& command, const std::string& with,
   for (const CLI::Option* option : command.get_options()) {
     const std::string name = option->get_name();
     if (option->count() == 0 || std::find(heeded.begin(), heeded.end(), name) != heeded.end()) continue;
-    return base::Error{base::Code::kInvalid, name + " has no effect with " + with + "; " + advice};
+    return base::Error{base::Code::kInvalid, fmt::format("{} has no effect with {}; {}", name, with, advice)};
   }
   return {};
 }

@@ -17,7 +17,7 @@
 namespace mortar::trace {
 
 enum class EventClass : std::uint8_t {
-  kHalf,  // the beginning of a device operation whose end is an event of its own
+  kHalf,    // the beginning of a device operation whose end is an event of its own
   kOther,   // nothing that a recording needs
   kKernel,  // on the device
   kCopy,
