@@ -44,6 +44,10 @@ void Lane::Refresh() {
   }
   watch_ = ReadWatch(session_.board(), session_.slot_index(), static_cast<int>(slot.priority.load(kRelaxed)));
   controller_.set_limit(LimitOf(slot));
+  if (watch_.settings.policy != policy_ || watch_.settings.off != off_) controller_.Restart();
+  policy_ = watch_.settings.policy;
+  off_ = watch_.settings.off;
+  predictor_.set_caution(controller_.caution());
   predictor_.set_spent(controller_.spent());
   predictor_.set_offer(controller_.offer_ns());
   if (watch_.settings.policy == model::PolicyId::kFikit && !session_.HasOfflineMeans()) {
@@ -135,8 +139,10 @@ Ticket Lane::Submit(const Launch& launch) {
   }
   if (last_activity_ + kRestedNs < session_.board().NowNs()) session_.CatchUpTurns();
   session_.PublishServed();
+  const std::uint32_t version = watch_.version;
   const Admission admission =
       gate_.Admit(&watch_, &writer_, {length, submission->copies, submission->stream}, &session_.shared());
+  if (watch_.version != version) Refresh();  // the gate has seen news, of which there is more to know
   ticket->at_ns = admission.at_ns;
   ticket->fill = true;
   submission->not_before_ns = length > 0 ? admission.until_ns - length : ticket->at_ns;

@@ -89,6 +89,9 @@ class Lane {
   LaneWriter writer_;
   Gate gate_;
   Watch watch_;
+  // By which harm has been counted.
+  model::PolicyId policy_ = model::PolicyId::kFill;
+  bool off_ = false;
   base::Random random_;
   std::int64_t wait_began_ = 0;
   std::int64_t last_activity_ = 0;

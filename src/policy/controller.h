@@ -34,9 +34,14 @@ class Controller {
   void set_limit(double limit) {
     if (limit == limit_) return;
     limit_ = limit;
-    allowance_ = offer_ = 0;
-    filled_ = next_ = 0;
-    exhausted_ = false;
+    ForgetAccount();
+  }
+  // Fills go by other rules from now on: what they have cost so far says nothing.
+  void Restart() {
+    ForgetAccount();
+    treated_ = {};
+    harm_total_ = 0;
+    scale_ = 1;
   }
   double limit() const { return limit_; }
 
@@ -74,6 +79,11 @@ class Controller {
     double variance_of_mean() const;
   };
   void UpdateScale();
+  void ForgetAccount() {
+    allowance_ = offer_ = 0;
+    filled_ = next_ = 0;
+    exhausted_ = false;
+  }
 
   double limit_;
   double caution_ = 0.3;  // chosen: start careful

@@ -204,5 +204,20 @@ TEST(ControllerTest, ANewLimitDoesNotLookBack) {
   EXPECT_TRUE(controller.exhausted());
 }
 
+TEST(ControllerTest, WhatOtherRulesCostIsForgotten) {
+  Controller controller(0.02);
+  for (int i = 0; i < 20; ++i) controller.OnRequest(1'000'000, 0, true);
+  for (int i = 0; i < 200; ++i) controller.OnRequest(2'000'000, 500'000, false);
+  EXPECT_TRUE(controller.exhausted() && controller.spent());
+  EXPECT_GT(controller.scale(), 1) << "half of it was not foreseen";
+  controller.Restart();
+  EXPECT_FALSE(controller.exhausted() || controller.spent());
+  EXPECT_EQ(controller.scale(), 1);
+  EXPECT_FALSE(controller.Measured().known);
+  for (int i = 0; i < 10; ++i) controller.OnRequest(1'000'000, 0, false);
+  EXPECT_TRUE(controller.Measured().known) << "controls ran without fills: they still count";
+  EXPECT_EQ(controller.Measured().mean, 0);
+}
+
 }  // namespace
 }  // namespace mortar::policy
