@@ -24,7 +24,8 @@ class Controller {
   static constexpr double kControlShare = 0.01;
   static constexpr double kAim = 0.8;  // chosen: share of the limit aimed at; the rest absorbs surprise
 
-  static constexpr double kMostDebt = 100;  // chosen: windows; time heals
+  static constexpr double kFirstCaution = 0.3;  // chosen: start careful
+  static constexpr double kMostDebt = 100;      // chosen: windows; time heals
   // Chosen, the default limit: what lies above it is there to be used, what lies below only absorbs surprise.
   static constexpr double kOfferAbove = 0.02;
   static constexpr double kOfferSpare = 0.1;  // chosen: share of it between what is aimed at and exhaustion
@@ -42,6 +43,7 @@ class Controller {
     treated_ = {};
     harm_total_ = 0;
     scale_ = 1;
+    caution_ = kFirstCaution;
   }
   double limit() const { return limit_; }
 
@@ -86,7 +88,7 @@ class Controller {
   }
 
   double limit_;
-  double caution_ = 0.3;  // chosen: start careful
+  double caution_ = kFirstCaution;
   bool exhausted_ = false;
   double allowance_ = 0;  // nanoseconds of harm
   double offer_ = 0;      // the same, of the part of the limit that is offered

@@ -213,6 +213,7 @@ TEST(ControllerTest, WhatOtherRulesCostIsForgotten) {
   controller.Restart();
   EXPECT_FALSE(controller.exhausted() || controller.spent());
   EXPECT_EQ(controller.scale(), 1);
+  EXPECT_EQ(controller.caution(), Controller::kFirstCaution);
   EXPECT_FALSE(controller.Measured().known);
   for (int i = 0; i < 10; ++i) controller.OnRequest(1'000'000, 0, false);
   EXPECT_TRUE(controller.Measured().known) << "controls ran without fills: they still count";
