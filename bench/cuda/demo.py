@@ -9,6 +9,7 @@ OUT/timeline-POLICY.json.gz (for ui.perfetto.dev).
 Usage: demo.py --build DIRECTORY [--out DIRECTORY] [--repetitions N] [--seconds S] [--json] …    (./dev demo --cuda calls it)
 Exit codes: 0 done, 1 a program failed or counted wrongly, 2 bad usage. Standard library alone."""
 
+import argparse
 import json
 import os
 import shutil
