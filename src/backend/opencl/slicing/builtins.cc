@@ -8,6 +8,7 @@ namespace {
 
 // A list of words, each surrounded by blanks.
 bool IsIn(std::string_view words, std::string_view name) {
+  if (name.empty()) return false;
   for (std::size_t at = words.find(name); at != std::string_view::npos; at = words.find(name, at + 1)) {
     const std::size_t end = at + name.size();
     if (words[at - 1] == ' ' && words[end] == ' ') return true;
@@ -98,7 +99,7 @@ bool IsNumeric(std::string_view name) {
   const std::size_t letters = static_cast<std::size_t>(
       std::find_if(name.begin(), name.end(), [](unsigned char c) { return std::isdigit(c) != 0; }) -
       name.begin());
-  if (!IsIn(kScalars, name.substr(0, letters)) || letters == 0) return false;
+  if (!IsIn(kScalars, name.substr(0, letters))) return false;
   return letters == name.size() || IsIn(kWidths, name.substr(letters));
 }
 

@@ -1,0 +1,1 @@
+convert_() { "__\\\\\\clk_2vent_t\)__keibute__((EALvec_type_hint(float;;;;;;;;;;;;;;;;;;;4))) void k(__glottribute__((vec)) {) void k(__global Pair* p, in "t n) {#
