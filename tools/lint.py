@@ -4,7 +4,7 @@ Usage: lint.py [--jobs N] [--tests] [--deep] COMPILE_COMMANDS [PART_OF_A_PATH…
 
 Tests, benchmarks and fuzz targets are left out unless --tests is given or a path names them, and then get a short list of
 checks: most of the time on them goes into the headers and macros of the test framework. --deep adds clang's
-path-sensitive analysis, which takes most of an hour."""
+path-sensitive analysis and what else is slow, which takes most of an hour."""
 
 import argparse
 import json

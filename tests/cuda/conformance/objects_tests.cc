@@ -35,6 +35,15 @@ class ObjectTest : public SuiteTest {
     GiveObject(graph, destroyed);
     return graph;
   }
+  // A graph of one child, which has the object.
+  CUgraph ParentOfOne(std::atomic<int>* destroyed, CUgraphNode* node) {
+    CUgraph child = WithObject(destroyed);
+    CUgraph parent = nullptr;
+    EXPECT_CU(CU(cuGraphCreate)(&parent, 0));
+    EXPECT_CU(CU(cuGraphAddChildGraphNode)(node, parent, nullptr, 0, child));
+    EXPECT_CU(CU(cuGraphDestroy)(child));
+    return parent;
+  }
   CUgraphExec Ready(CUgraph graph) {
     CUgraphExec exec = nullptr;
     EXPECT_CU(CU(cuGraphInstantiateWithFlags)(&exec, graph, 0));
@@ -98,12 +107,8 @@ TEST_P(ObjectTest, UpdateOfAnExecReplacesItsObjects) {
 
 TEST_P(ObjectTest, ChildrenHaveTheirOwn) {
   std::atomic<int> destroyed{0};
-  CUgraph child = WithObject(&destroyed);
-  CUgraph parent = nullptr;
   CUgraphNode node = nullptr;
-  ASSERT_CU(CU(cuGraphCreate)(&parent, 0));
-  ASSERT_CU(CU(cuGraphAddChildGraphNode)(&node, parent, nullptr, 0, child));
-  EXPECT_CU(CU(cuGraphDestroy)(child));
+  CUgraph parent = ParentOfOne(&destroyed, &node);
   EXPECT_EQ(destroyed, 0);
   CUgraph clone = nullptr;
   ASSERT_CU(CU(cuGraphClone)(&clone, parent));
@@ -119,12 +124,8 @@ TEST_P(ObjectTest, ChildrenHaveTheirOwn) {
 
 TEST_P(ObjectTest, GoWithTheNodeThatHasThem) {
   std::atomic<int> destroyed{0};
-  CUgraph child = WithObject(&destroyed);
-  CUgraph parent = nullptr;
   CUgraphNode node = nullptr;
-  ASSERT_CU(CU(cuGraphCreate)(&parent, 0));
-  ASSERT_CU(CU(cuGraphAddChildGraphNode)(&node, parent, nullptr, 0, child));
-  EXPECT_CU(CU(cuGraphDestroy)(child));
+  CUgraph parent = ParentOfOne(&destroyed, &node);
   EXPECT_EQ(destroyed, 0);
   EXPECT_CU(CU(cuGraphDestroyNode)(node));
   EXPECT_TRUE(Becomes(destroyed, 1));
