@@ -44,14 +44,15 @@ class Histogram {
   // linearly inside its bucket; `fallback` where there is no such sample.
   std::int64_t Quantile(double q, std::int64_t at_least_ns = 0, std::int64_t fallback = 0) const {
     const int first = at_least_ns <= 0 ? 0 : BucketOf(at_least_ns);
-    std::uint32_t among = 0;
-    for (int b = first; b < kBuckets; ++b) among += counts_[static_cast<std::size_t>(b)];
+    std::uint32_t among = total_;
+    for (int b = 0; b < first; ++b) among -= counts_[static_cast<std::size_t>(b)];
     if (among == 0) return fallback;
     const double target = q * among;
-    double below = 0;
+    std::uint32_t below = 0;
     for (int b = first; b < kBuckets; ++b) {
-      const double here = counts_[static_cast<std::size_t>(b)];
-      if (here > 0 && below + here >= target) {
+      const std::uint32_t here = counts_[static_cast<std::size_t>(b)];
+      if (here == 0) continue;
+      if (below + here >= target) {
         const std::int64_t low = b == 0 ? 0 : LowerBound(b);
         const auto width = static_cast<double>(LowerBound(b + 1) - low);
         const auto value =

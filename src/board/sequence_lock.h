@@ -16,19 +16,20 @@ class SequenceWrite {
  public:
   using Word = typename Memory::template Atomic<std::uint32_t>;
 
-  SequenceWrite(Word* sequence, std::uint32_t* own) : sequence_(sequence), own_(own) {
-    sequence_->store(++*own_, std::memory_order_relaxed);
+  SequenceWrite(Word* sequence, std::uint32_t* own) : sequence_(sequence), next_(*own + 2) {
+    *own = next_;
+    sequence_->store(next_ - 1, std::memory_order_relaxed);
     // The release fence keeps the payload behind the odd store, the release store in front of the even one;
     // both pair with SequenceRead.
     Memory::Fence(std::memory_order_release);
   }
-  ~SequenceWrite() { sequence_->store(++*own_, std::memory_order_release); }
+  ~SequenceWrite() { sequence_->store(next_, std::memory_order_release); }
   SequenceWrite(const SequenceWrite&) = delete;
   SequenceWrite& operator=(const SequenceWrite&) = delete;
 
  private:
   Word* sequence_;
-  std::uint32_t* own_;
+  std::uint32_t next_;  // even
 };
 
 // Calls `copy`, which reads the payload relaxed, until nothing was written meanwhile; false after `tries`:

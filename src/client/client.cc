@@ -287,12 +287,21 @@ std::int64_t SliceNs() {
   return p != nullptr && !p->disabled ? p->options.slice_ns : 0;
 }
 
-predict::Kernel* FindKernel(Device* device, model::KernelId id, std::string_view name) {
-  if (predict::Kernel* known = device->kernels().Find(id)) return known;
+namespace {
+
+[[gnu::noinline, gnu::cold]] predict::Kernel* AddKernel(Device* device, model::KernelId id,
+                                                        std::string_view name) {
   predict::Kernel* added = device->kernels().FindOrAdd(id, name);
   Session* session = device->session();
   if (added != nullptr && session != nullptr && session->trace() != nullptr) session->trace()->Name(id, name);
   return added;
+}
+
+}  // namespace
+
+predict::Kernel* FindKernel(Device* device, model::KernelId id, std::string_view name) {
+  predict::Kernel* known = device->kernels().Find(id);
+  return known != nullptr ? known : AddKernel(device, id, name);
 }
 
 bool MarkThread(Mark mark) {

@@ -90,28 +90,33 @@ Ticket Lane::Submit(const Launch& launch) {
   if (session_.lost()) [[unlikely]]
     return ticket;
   predict::Kernel* kernel = launch.kernel;
-  predict::Submission submission{.kernel = kernel,
-                                 .stream = launch.stream,
-                                 .ordered = launch.ordered,
-                                 .copies = launch.copies,
-                                 .offline = watch_.settings.policy == model::PolicyId::kFikit};
-  std::int64_t until = 0;
-  bool filled = false;
+  const bool offline = watch_.settings.policy == model::PolicyId::kFikit;
+  Passed passed;
   if (watch_.rivals && launch.gated && !watch_.settings.off) {
-    until = PassGate(&submission, &ticket, &filled);
+    passed = PassGate(launch, offline);
+    ticket.fill = true;
   } else {
-    ticket.at_ns = board.NowNs();
+    passed.at_ns = board.NowNs();
     if (watch_.others != 0) {
       const board::FillWord fill =
           board::UnpackFill(board.header().fill_until.load(std::memory_order_acquire));
-      submission.fill_until_ns = policy::CheckedClaim(fill.until_ns, ticket.at_ns);
-      submission.fill_is_floor = fill.floor;
-      ticket.behind = submission.fill_until_ns > ticket.at_ns;
+      passed.fill_until_ns = policy::CheckedClaim(fill.until_ns, passed.at_ns);
+      passed.fill_is_floor = fill.floor;
+      passed.behind = passed.fill_until_ns > passed.at_ns;
     }
   }
-  submission.now_ns = ticket.at_ns;
-  predict::Forecast forecast = predictor_.OnSubmit(submission);
-  forecast.busy_until_ns = std::max(forecast.busy_until_ns, until);
+  ticket.at_ns = passed.at_ns;
+  ticket.behind = passed.behind;
+  predict::Forecast forecast = predictor_.OnSubmit({.kernel = kernel,
+                                                    .now_ns = passed.at_ns,
+                                                    .fill_until_ns = passed.fill_until_ns,
+                                                    .fill_is_floor = passed.fill_is_floor,
+                                                    .not_before_ns = passed.not_before_ns,
+                                                    .stream = launch.stream,
+                                                    .ordered = launch.ordered,
+                                                    .copies = launch.copies,
+                                                    .offline = offline});
+  forecast.busy_until_ns = std::max(forecast.busy_until_ns, passed.until_ns);
   writer_.Publish(board::kLaneRunning, ticket.at_ns, forecast);
   last_activity_ = ticket.at_ns;
   ticket.sequence = predictor_.last_sequence();
@@ -126,34 +131,29 @@ Ticket Lane::Submit(const Launch& launch) {
   if (++pending_.submits >= kFlushEvery) [[unlikely]]
     Flush();
   if (session_.trace() != nullptr) [[unlikely]]
-    TraceSubmit(ticket, kernel, forecast.busy_until_ns, filled);
+    TraceSubmit(ticket, kernel, forecast.busy_until_ns, passed.filled);
   return ticket;
 }
 
-// Not the holder: waits for the chance. Returns until when the submit will have run, as predicted.
-[[gnu::noinline]] std::int64_t Lane::PassGate(predict::Submission* submission, Ticket* ticket, bool* filled) {
-  const predict::Kernel* kernel = submission->kernel;
+// Not the holder: waits for the chance.
+[[gnu::noinline]] Lane::Passed Lane::PassGate(const Launch& launch, bool offline) {
+  const predict::Kernel* kernel = launch.kernel;
   std::int64_t length = 0;
   if (kernel != nullptr) {
-    length = submission->offline ? kernel->offline_duration_ns.load(kRelaxed) : predictor_.LengthOf(*kernel);
+    length = offline ? kernel->offline_duration_ns.load(kRelaxed) : predictor_.LengthOf(*kernel);
   }
   if (last_activity_ + kRestedNs < session_.board().NowNs()) session_.CatchUpTurns();
   session_.PublishServed();
   const std::uint32_t version = watch_.version;
   const Admission admission =
-      gate_.Admit(&watch_, &writer_, {length, submission->copies, submission->stream}, &session_.shared());
+      gate_.Admit(&watch_, &writer_, {length, launch.copies, launch.stream}, &session_.shared());
   if (watch_.version != version) Refresh();  // the gate has seen news, of which there is more to know
-  ticket->at_ns = admission.at_ns;
-  ticket->fill = true;
-  submission->not_before_ns = length > 0 ? admission.until_ns - length : ticket->at_ns;
   session_.AddServed(static_cast<std::uint64_t>(length));
   pending_.claims_lost += admission.claims_lost;
   if (admission.held_for != policy::Reason::kNobodyAbove) {
     ++pending_.gated;
     pending_.gated_ns += static_cast<std::uint64_t>(admission.held_ns);
   }
-  *filled = admission.fill;
-  ticket->behind = admission.behind_ns > 0;
   if (admission.fill) {
     ++pending_.fills;
     pending_.fill_ns += static_cast<std::uint64_t>(length);
@@ -166,12 +166,16 @@ Ticket Lane::Submit(const Launch& launch) {
       trace != nullptr && admission.held_for != policy::Reason::kNobodyAbove) {
     trace->Add({.kind = static_cast<std::uint32_t>(model::TraceKind::kGate),
                 .lane = static_cast<std::uint32_t>(index_),
-                .begin_ns = ticket->at_ns - admission.held_ns,
-                .end_ns = ticket->at_ns,
+                .begin_ns = admission.at_ns - admission.held_ns,
+                .end_ns = admission.at_ns,
                 .id = kernel != nullptr ? kernel->id : 0,
                 .detail = static_cast<std::uint32_t>(admission.held_for)});
   }
-  return admission.until_ns;
+  return {.at_ns = admission.at_ns,
+          .until_ns = admission.until_ns,
+          .not_before_ns = length > 0 ? admission.until_ns - length : admission.at_ns,
+          .behind = admission.behind_ns > 0,
+          .filled = admission.fill};
 }
 
 [[gnu::noinline]] void Lane::TraceSubmit(const Ticket& ticket, const predict::Kernel* kernel,

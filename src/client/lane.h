@@ -72,7 +72,17 @@ class Lane {
  private:
   friend class Session;
   Ticket Submit(const Launch& launch);
-  std::int64_t PassGate(predict::Submission* submission, Ticket* ticket, bool* filled);
+  // How a submit came by the gate, or without one.
+  struct Passed {
+    std::int64_t at_ns = 0;
+    std::int64_t until_ns = 0;       // when it will have run, as predicted; 0: not gated
+    std::int64_t not_before_ns = 0;  // as predict::Submission
+    std::int64_t fill_until_ns = 0;
+    bool fill_is_floor = false;
+    bool behind = false;  // others' work is in front of it
+    bool filled = false;  // while a higher client was active
+  };
+  Passed PassGate(const Launch& launch, bool offline);
   void TraceSubmit(const Ticket& ticket, const predict::Kernel* kernel, std::int64_t end_ns, bool filled);
   void Refresh();
   void OnEndedRequest();

@@ -17,17 +17,19 @@ class BasicLaneWriter {
       : lane_(lane), sequence_(lane->sequence.load(kRelaxed) & ~1U) {}
 
   void Publish(board::LaneState state, std::int64_t now_ns, const predict::Forecast& forecast) {
-    flags_ = state | (forecast.withheld ? board::kLaneWithheld : 0U) |
-             (forecast.spent ? board::kLaneSpent : 0U) |
-             (std::uint32_t{forecast.copies} << board::kLaneCopiesShift) |
-             (std::uint32_t{forecast.ladder} << board::kLaneLadderShift);
-    const Guard guard(&lane_->sequence, &sequence_);
-    lane_->flags.store(flags_, kRelaxed);
-    lane_->busy_until_ns.store(forecast.busy_until_ns, kRelaxed);
-    lane_->next_submit_ns.store(forecast.next_submit_ns, kRelaxed);
-    lane_->latest_free_ns.store(forecast.latest_free_ns, kRelaxed);
-    lane_->arrived_ns.store(forecast.arrived_ns, kRelaxed);
-    lane_->last_activity_ns.store(now_ns, kRelaxed);
+    const std::uint32_t flags = state | (forecast.withheld ? board::kLaneWithheld : 0U) |
+                                (forecast.spent ? board::kLaneSpent : 0U) |
+                                (std::uint32_t{forecast.copies} << board::kLaneCopiesShift) |
+                                (std::uint32_t{forecast.ladder} << board::kLaneLadderShift);
+    flags_ = flags;
+    board::BasicLane<Memory>* const lane = lane_;  // no store to it can change this
+    const Guard guard(&lane->sequence, &sequence_);
+    lane->flags.store(flags, kRelaxed);
+    lane->busy_until_ns.store(forecast.busy_until_ns, kRelaxed);
+    lane->next_submit_ns.store(forecast.next_submit_ns, kRelaxed);
+    lane->latest_free_ns.store(forecast.latest_free_ns, kRelaxed);
+    lane->arrived_ns.store(forecast.arrived_ns, kRelaxed);
+    lane->last_activity_ns.store(now_ns, kRelaxed);
   }
 
   // The thread enters a wait: predictions stand.

@@ -31,19 +31,19 @@ struct LaunchShape {
   std::uint64_t shared_bytes = 0;               // dynamic shared memory; a copy's or fill's size in bytes
 };
 
-// A sum of odd multiples, mixed once: the multiplications run side by side, which matters on the submit path.
-constexpr std::uint64_t HashShape(const LaunchShape& shape) {
-  return base::Mix(shape.grid[0] * 0x9e3779b97f4a7c15ULL + shape.grid[1] * 0xc2b2ae3d27d4eb4fULL +
-                   shape.grid[2] * 0x165667b19e3779f9ULL + shape.block[0] * 0xd6e8feb86659fd93ULL +
-                   shape.block[1] * 0xa0761d6478bd642fULL + shape.block[2] * 0xe7037ed1a0b428dbULL +
-                   shape.shared_bytes * 0x8ebc6af09c88c6e3ULL);
+// A sum of odd multiples, which the machine computes side by side; to be mixed once.
+constexpr std::uint64_t SumShape(const LaunchShape& shape) {
+  return shape.grid[0] * 0x9e3779b97f4a7c15ULL + shape.grid[1] * 0xc2b2ae3d27d4eb4fULL +
+         shape.grid[2] * 0x165667b19e3779f9ULL + shape.block[0] * 0xd6e8feb86659fd93ULL +
+         shape.block[1] * 0xa0761d6478bd642fULL + shape.block[2] * 0xe7037ed1a0b428dbULL +
+         shape.shared_bytes * 0x8ebc6af09c88c6e3ULL;
 }
 
 // The hash of a name is taken once, when a kernel is created; MakeKernelId then costs a few nanoseconds.
 inline std::uint64_t HashName(std::string_view name) { return base::HashBytes(name.data(), name.size()); }
 
 inline KernelId MakeKernelId(std::uint64_t name_hash, const LaunchShape& shape) {
-  const KernelId id = base::Combine(name_hash, HashShape(shape));
+  const KernelId id = base::Mix(name_hash + SumShape(shape));
   return id == 0 ? 1 : id;
 }
 inline KernelId MakeKernelId(std::string_view name, const LaunchShape& shape) {

@@ -74,7 +74,7 @@ void KernelTable::Refresh(Kernel& kernel) {
   };
   settle(kernel.duration_ns, target);
   settle(kernel.length_ns, std::max(target, high));
-  if (kernel.durations.total() >= kSplitNeeds) {
+  if (kernel.durations.total() >= kSplitNeeds && !kernel.split.load(std::memory_order_relaxed)) {
     const auto low = static_cast<double>(kernel.durations.Quantile(0.1));
     const auto top = static_cast<double>(kernel.durations.Quantile(0.9));
     if (top > kSplitRatio * low) kernel.split.store(true, std::memory_order_relaxed);

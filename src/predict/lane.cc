@@ -136,7 +136,7 @@ Forecast LanePredictor::AfterSubmit(const Entry& e, const Submission& s) {
     return forecast;
   }
   const Step* step = e.place.Best();
-  if (step == nullptr || unknown_in_flight_ || caution_ >= 1) return forecast;
+  if (step == nullptr || unknown_in_flight_ || caution_256_ >= 256) return forecast;
   forecast.ladder = step->ladder;
   std::int64_t base = s.now_ns;
   if (step->waits && step->depth < sequence_ && step->depth < kLog) {
@@ -219,7 +219,7 @@ Forecast LanePredictor::AfterWait(std::int64_t now) {
   forecast.busy_until_ns = std::max(disturbed_, now);
   forecast.withheld = requests_.withheld();
   forecast.spent = spent_;
-  if (sequence_ == 0 || unknown_in_flight_ || caution_ >= 1) return forecast;
+  if (sequence_ == 0 || unknown_in_flight_ || caution_256_ >= 256) return forecast;
   const Entry& e = entry(sequence_);
   const Step* step = e.place.Best();
   if (step == nullptr) return forecast;

@@ -45,7 +45,7 @@ Index Names::Of(std::string_view name) {
 }
 
 Index Shapes::Of(const model::LaunchShape& shape) {
-  auto& same_hash = index_[model::HashShape(shape)];
+  auto& same_hash = index_[base::Mix(model::SumShape(shape))];
   for (const Index number : same_hash) {
     const model::LaunchShape& known = shapes_[number];
     if (known.grid == shape.grid && known.block == shape.block && known.shared_bytes == shape.shared_bytes)

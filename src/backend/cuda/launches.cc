@@ -26,12 +26,20 @@ struct LastLaunch {
 };
 __attribute__((tls_model("initial-exec"))) constinit thread_local LastLaunch last_launch = {};
 
-predict::Kernel* Identify(client::Device* device, Function& function, const KernelLaunch& launch) {
+// Of a kernel whose durations prove bimodal the arguments tell more.
+[[gnu::noinline, gnu::cold]] predict::Kernel* IdentifyByArguments(client::Device* device, Function& function,
+                                                                  const KernelLaunch& launch,
+                                                                  const predict::Kernel& kernel) {
+  const std::uint64_t arguments = HashArguments(function, launch.function, launch.arguments);
+  return client::FindKernel(device, base::Combine(kernel.id, arguments), function.text());
+}
+
+inline predict::Kernel* Identify(client::Device* device, Function& function, const KernelLaunch& launch) {
   predict::Kernel* kernel =
       client::FindKernel(device, model::MakeKernelId(function.name_hash, launch.shape), function.text());
-  if (kernel == nullptr || !kernel->split.load(std::memory_order_relaxed)) return kernel;
-  const std::uint64_t arguments = HashArguments(function, launch.function, launch.arguments);
-  return client::FindKernel(device, base::Combine(kernel->id, arguments), function.text());
+  if (kernel == nullptr || !kernel->split.load(std::memory_order_relaxed)) [[likely]]
+    return kernel;
+  return IdentifyByArguments(device, function, launch, *kernel);
 }
 
 // REQUIRES: caller has a lane, launch has a function.
