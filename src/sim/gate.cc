@@ -123,7 +123,7 @@ void World::Pass(ThreadData& t, const Step& step, Ns now, Ns until, bool through
   ClientData& c = clients_[t.client];
   LaneState& lane = *t.lane;
   if (t.spins) StopSpinning(t);
-  events_->Set(t.actor, EventTree::kNever);
+  events_->Clear(t.actor);
   predict::Kernel* kernel = c.by_launch[step.launch];
   const Op& first = c.lap->ops[step.first_op];
   predict::Submission submission{
