@@ -257,6 +257,7 @@ void World::ReturnFromWait(ThreadData& t, Ns now) {
   predict::LanePredictor& predictor = t.lane->predictor;
   const std::uint64_t covered = Covered(t, step);
   const predict::Forecast forecast = predictor.OnWaitReturn(now, covered);
+  ++c.changes;
   if (covered != 0) {
     c.in_flight_until = std::max(now, predictor.busy_until_ns());
     if (c.rivals) DrawClaimBack(t.client, c.in_flight_until);
@@ -282,7 +283,7 @@ void World::ReturnFromWait(ThreadData& t, Ns now) {
 void World::Resume(ThreadData& t, Ns now) {
   switch (t.state) {
     case ThreadState::kGate:
-      Look(t, step_of(t), now);
+      Look(t, *t.step, now);
       break;
     case ThreadState::kCall:
       events_->Clear(t.actor);
