@@ -116,11 +116,6 @@ bool MustWait(const View& view, const Peer& peer) {
   return peer.doing == Doing::kWaiting || peer.busy_until_ns > view.now_ns;
 }
 
-// A submit now could overtake one of the peer's on the way to the device.
-bool Overtakes(const View& view, const Ask& ask, const Peer& peer) {
-  return peer.arrived_ns - ask.lead_ns > view.now_ns;
-}
-
 // Since when what the asker has in flight may have been running. Behind a kernel of somebody above that takes
 // longer than foreseen it does not run yet, however long ago it was to have ended.
 std::int64_t RunsSince(const View& view, const Ask& ask) {
@@ -180,22 +175,37 @@ Chance FindChance(const View& view, const Ask& ask, bool slack, bool again) {
   return chance;
 }
 
-bool Excludes(const View& view, const Ask& ask, const Peer& peer) {
-  if (!IsAbove(peer, ask, view.now_ns)) return false;
-  if (peer.withheld || MustWait(view, peer) || Overtakes(view, ask, peer)) return true;
-  const std::int64_t start =
-      std::max({view.now_ns + ask.lead_ns, view.fill_until_ns, BusyUntil(peer, view.now_ns)});
-  return start + Cost(view.settings, Length(ask)) > Limit(peer, view.now_ns, /*slack=*/true, /*again=*/true);
+Obstacle ObstacleOf(const View& view, const Peer& peer) {
+  const std::int64_t now = view.now_ns;
+  const std::int64_t due = DueAt(peer, now);
+  const bool gated = peer.doing == Doing::kGated;
+  return {.priority = peer.priority,
+          .closed = peer.withheld || MustWait(view, peer),
+          .active_until_ns = gated ? 0 : ActiveUntil(peer),
+          .active_until_long_ns = gated ? 0 : ActiveUntil(peer, /*long_kernel=*/true),
+          .arrived_ns = peer.arrived_ns,
+          .busy_until_ns = BusyUntil(peer, now),
+          .limit_ns = Limit(peer, now, /*slack=*/true, /*again=*/true),
+          .look_again_ns = due == kNever ? PollAt(peer.last_activity_ns, now) : due};
 }
 
-std::int64_t LookAgainAt(const View& view, const Ask& ask, const Peer& peer) {
-  if (Overtakes(view, ask, peer)) return peer.arrived_ns - ask.lead_ns;
-  const std::int64_t due = DueAt(peer, view.now_ns);
-  return due == kNever ? PollAt(peer.last_activity_ns, view.now_ns) : due;
+bool Excludes(const View& view, const Ask& ask, const Obstacle& peer) {
+  const std::int64_t now = view.now_ns;
+  if (peer.priority >= ask.priority) return false;
+  if (now >= (IsLong(ask) ? peer.active_until_long_ns : peer.active_until_ns)) return false;
+  if (peer.closed || peer.arrived_ns - ask.lead_ns > now) return true;
+  const std::int64_t start = std::max({now + ask.lead_ns, view.fill_until_ns, peer.busy_until_ns});
+  return start + Cost(view.settings, Length(ask)) > peer.limit_ns;
+}
+
+std::int64_t LookAgainAt(const View& view, const Ask& ask, const Obstacle& peer) {
+  const std::int64_t arrives = peer.arrived_ns - ask.lead_ns;
+  return arrives > view.now_ns ? arrives : peer.look_again_ns;
 }
 
 bool RunsBeside(const View& view, const Ask& ask) {
-  if (!std::has_single_bit(ask.copies)) return false;
+  // Most are kernels; and to count bits is a call where the processor may lack the instruction.
+  if (ask.copies == 0 || !std::has_single_bit(ask.copies)) return false;
   for (int i = 0; i < view.count; ++i) {
     const Peer& peer = view.peers[static_cast<std::size_t>(i)];
     if (IsAbove(peer, ask, view.now_ns) && (peer.copies & ask.copies) != 0) return false;

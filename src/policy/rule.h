@@ -76,12 +76,25 @@ struct Chance {
 // The rule: start + cost <= limit for every client above. Gap-only where `slack` is false.
 Chance FindChance(const View& view, const Ask& ask, bool slack, bool again);
 
-// `peer` is above and alone leaves no room for what is asked (slack, foretold again) behind the claim on the
-// device, whatever all others do: until it changes, something foretold of it comes due, or the claim is taken
-// back. For those who look at many changes: only this one matters.
-bool Excludes(const View& view, const Ask& ask, const Peer& peer);
+// What one peer leaves to those below it (slack, foretold again) at view.now_ns, whoever of them asks.
+struct Obstacle {
+  int priority = 0;
+  bool closed = false;  // it leaves nothing
+  std::int64_t active_until_ns = 0;
+  std::int64_t active_until_long_ns = 0;  // to long kernels
+  std::int64_t arrived_ns = 0;
+  std::int64_t busy_until_ns = 0;
+  std::int64_t limit_ns = 0;
+  std::int64_t look_again_ns = 0;
+};
+Obstacle ObstacleOf(const View& view, const Peer& peer);
+
+// The peer is above and alone leaves no room for what is asked behind the claim on the device, whatever all
+// others do: until it changes, something foretold of it comes due, or the claim is taken back. For those who
+// look at many changes: only this one matters.
+bool Excludes(const View& view, const Ask& ask, const Obstacle& peer);
 // When to look again at such a peer.
-std::int64_t LookAgainAt(const View& view, const Ask& ask, const Peer& peer);
+std::int64_t LookAgainAt(const View& view, const Ask& ask, const Obstacle& peer);
 
 // The asker's copy runs beside kernels, and nobody above copies in that direction.
 bool RunsBeside(const View& view, const Ask& ask);

@@ -52,9 +52,9 @@ TEST_F(RuleAloneTest, OneClientForbidsWhatTheRuleForbidsAndIsLookedAtWhenTheRule
     const View view = DrawView(1);
     const Ask ask = DrawAsk();
     const Chance chance = FindChance(view, ask, true, true);
-    ASSERT_EQ(Excludes(view, ask, view.peers[0]), !chance.fits) << "view " << i;
+    ASSERT_EQ(Excludes(view, ask, ObstacleOf(view, view.peers[0])), !chance.fits) << "view " << i;
     if (chance.fits) continue;
-    ASSERT_EQ(LookAgainAt(view, ask, view.peers[0]), chance.wake_at_ns) << "view " << i;
+    ASSERT_EQ(LookAgainAt(view, ask, ObstacleOf(view, view.peers[0])), chance.wake_at_ns) << "view " << i;
     ++excluded;
   }
   EXPECT_GT(excluded, 2000);
@@ -67,7 +67,7 @@ TEST_F(RuleAloneTest, WhatOneForbidsNoOtherAllows) {
     const View view = DrawView(4);
     const Ask ask = DrawAsk();
     for (int k = 0; k < 4; ++k) {
-      if (!Excludes(view, ask, view.peers[static_cast<std::size_t>(k)])) continue;
+      if (!Excludes(view, ask, ObstacleOf(view, view.peers[static_cast<std::size_t>(k)]))) continue;
       ++excluded;
       ASSERT_FALSE(FindChance(view, ask, true, true).fits) << "view " << i;
     }
@@ -83,12 +83,13 @@ TEST_F(RuleAloneTest, ItLastsUntilItIsToBeLookedAtAgain) {
     view.fill_until_ns = 0;  // while it waits overdue, what it leaves behind a claim grows
     const Peer& peer = view.peers[0];
     const Ask ask = DrawAsk();
-    if (!Excludes(view, ask, peer)) continue;
-    view.now_ns += static_cast<std::int64_t>(random_.Uniform() *
-                                             static_cast<double>(LookAgainAt(view, ask, peer) - view.now_ns));
+    if (!Excludes(view, ask, ObstacleOf(view, peer))) continue;
+    view.now_ns += static_cast<std::int64_t>(
+        random_.Uniform() *
+        static_cast<double>(LookAgainAt(view, ask, ObstacleOf(view, peer)) - view.now_ns));
     if (!IsAbove(peer, ask, view.now_ns)) continue;
     later += view.now_ns > kNow ? 1 : 0;
-    ASSERT_TRUE(Excludes(view, ask, peer)) << "view " << i;
+    ASSERT_TRUE(Excludes(view, ask, ObstacleOf(view, peer))) << "view " << i;
   }
   EXPECT_GT(later, 2000);
 }

@@ -35,14 +35,21 @@ void World::CatchUpTurns(ClientData& c, Ns now) {
 
 void World::Submit(ThreadData& t, const Step& step, Ns now) {
   ClientData& c = clients_[t.client];
-  const bool gated = live_ ? c.rivals : !c.above.empty();
+  const bool gated = live_ ? c.rivals : c.above != 0;
   if (!gated) return Pass(t, step, now, 0, false, false);
   t.state = ThreadState::kGate;
+  t.step = &step;
   t.held_since = now;
   t.refused = false;
   t.extra = spec_.gate_ns;
+  t.ask = policy::Ask{};
+  t.ask.priority = c.spec->priority;
+  t.ask.waiting_since_ns = now;
+  const Op& first = c.lap->ops[step.first_op];
+  if (step.op_count == 1) t.ask.copies = model::CopiesOf(first.engine);
   c.floor_due = policy::FloorDueOnArrival(c.floor_due, std::max(c.floor_seen, c.in_flight_until), now);
   if (live_ && t.lane->last_activity + kRestedNs < now) CatchUpTurns(c, now);
+  ++c.changes;
   Look(t, step, now);
 }
 
@@ -71,21 +78,25 @@ void World::ChargeFloor(ClientData& c, const policy::Ask& ask, Ns now, bool floo
   c.result.floors += floor ? 1 : 0;
 }
 
+// What of an ask only the client's own doings change; ClientData::changes counts them.
+void World::AskAnew(ThreadData& t, const Step& step) {
+  const ClientData& c = clients_[t.client];
+  policy::Ask& ask = t.ask;
+  ask.length_ns = Length(t, step);
+  ask.own_until_ns = c.in_flight_until;
+  if (c.lap->ops[step.first_op].stream == c.copy_stream)
+    ask.own_until_ns = std::max(ask.own_until_ns, c.copy_until);
+  ask.lead_ns = t.lane->predictor.lead_ns();
+  ask.served_ns = c.served;
+  t.asked_as_of = c.changes;
+}
+
 void World::LookLive(ThreadData& t, const Step& step, Ns now) {
   if (t.excluder != kNone && StaysExcluded(t, now)) return;
   ClientData& c = clients_[t.client];
   policy::Ask& ask = t.ask;
-  ask = policy::Ask{};
-  ask.priority = c.spec->priority;
-  const Op& op = c.lap->ops[step.first_op];
-  if (step.op_count == 1) ask.copies = model::CopiesOf(op.engine);
-  ask.length_ns = Length(t, step);
+  if (t.asked_as_of != c.changes) AskAnew(t, step);
   ask.assumed_length_ns = policy::AssumedLength(now - t.held_since);
-  ask.own_until_ns = c.in_flight_until;
-  if (op.stream == c.copy_stream) ask.own_until_ns = std::max(ask.own_until_ns, c.copy_until);
-  ask.lead_ns = t.lane->predictor.lead_ns();
-  ask.waiting_since_ns = t.held_since;
-  ask.served_ns = c.served;
   const policy::View& view = BuildView(t.client, now);
   AskForFloor(c, view, &ask);
   const policy::Verdict verdict = policy::Decide(view, ask);
@@ -98,7 +109,7 @@ void World::LookLive(ThreadData& t, const Step& step, Ns now) {
   ChargeFloor(c, ask, now, verdict.reason == policy::Reason::kFloor);
   c.in_flight_until = std::max(verdict.until_ns, now);
   if (verdict.reason == policy::Reason::kBeside) {
-    c.copy_stream = op.stream;
+    c.copy_stream = c.lap->ops[step.first_op].stream;
     c.copy_until = std::max(now, c.copy_until) + ask.length_ns;
   }
   t.excluder = kNone;
@@ -122,8 +133,9 @@ void World::Refuse(ThreadData& t, const policy::Verdict& verdict, Ns now) {
 void World::Pass(ThreadData& t, const Step& step, Ns now, Ns until, bool through_gate, bool filled) {
   ClientData& c = clients_[t.client];
   LaneState& lane = *t.lane;
+  ++c.changes;
   if (t.spins) StopSpinning(t);
-  events_->Set(t.actor, EventTree::kNever);
+  events_->Clear(t.actor);
   predict::Kernel* kernel = c.by_launch[step.launch];
   const Op& first = c.lap->ops[step.first_op];
   predict::Submission submission{

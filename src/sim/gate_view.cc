@@ -1,5 +1,6 @@
 // What clients see of each other, and who at the gate looks again when one of them changes.
 #include <algorithm>
+#include <bit>
 
 #include "policy/policy.h"
 #include "policy/rule.h"
@@ -7,6 +8,12 @@
 
 namespace mortar::sim {
 namespace {
+
+// Calls `f` with each rank in the bitmap, in order.
+template <typename F>
+void ForEach(std::uint64_t ranks, F f) {
+  for (; ranks != 0; ranks &= ranks - 1) f(static_cast<std::uint32_t>(std::countr_zero(ranks)));
+}
 
 std::int64_t Foretold(const predict::GapLadders& ladders, const policy::LaneNews& lane, Ns now) {
   const Ns lasted = policy::OutlivedFor(lane, now);
@@ -21,6 +28,9 @@ std::int64_t Foretold(const predict::GapLadders& ladders, const policy::LaneNews
 void World::UpdatePeer(std::uint32_t client) {
   const ClientData& c = clients_[client];
   policy::Peer& peer = view_.peers[c.rank];
+  const std::uint64_t bit = std::uint64_t{1} << c.rank;
+  ungated_ |= bit;
+  obstacles_[c.rank].at = 0;
   peer = policy::Peer{};
   peer.slot = static_cast<int>(client);
   peer.priority = c.spec->priority;
@@ -30,6 +40,7 @@ void World::UpdatePeer(std::uint32_t client) {
   if (!lane.used || !policy::Counts(lane.news, now_)) return;
   const Ns foretold = Foretold(lane.predictor.ladders(), lane.news, now_);
   policy::MergeLane(lane.news, foretold, /*first=*/true, spec_.policy != Policy::kFikit, &peer);
+  if (peer.doing == policy::Doing::kGated) ungated_ &= ~bit;
 }
 
 // What is foretold again of a client whose gap outlived its prediction changes as time goes by.
@@ -39,6 +50,17 @@ void World::Foretell(std::uint32_t rank, Ns now) {
   if (peer.doing != policy::Doing::kRunning || peer.next_submit_ns > now) return;
   const LaneState& lane = *c.lane;
   peer.foretold_gap_ns = Foretold(lane.predictor.ladders(), lane.news, now);
+}
+
+// Several look at the same instant, at the same change: what they look at is worked out once. REQUIRES:
+// view_.now_ns == now.
+const policy::Obstacle& World::ObstacleOf(std::uint32_t rank, Ns now) {
+  ObstacleAt& known = obstacles_[rank];
+  if (known.at != now) {
+    Foretell(rank, now);
+    known = {now, policy::ObstacleOf(view_, view_.peers[rank])};
+  }
+  return known.obstacle;
 }
 
 void World::LookAtClaim(std::uint32_t asker, Ns now) {
@@ -66,7 +88,7 @@ void World::DrawClaimBack(std::uint32_t client, Ns until) {
   for (std::uint32_t i = c.first_device; i < c.devices_end; ++i) {
     if (claims_[i].client != client || until >= claims_[i].until) continue;
     claims_[i].until = until;
-    for (const std::uint32_t number : spinners_) threads_[number].excluder = kNone;
+    for (ThreadData* t : spinners_) t->excluder = kNone;
   }
 }
 
@@ -74,7 +96,7 @@ void World::DrawClaimBack(std::uint32_t client, Ns until) {
 const policy::View& World::BuildView(std::uint32_t asker, Ns now) {
   const ClientData& c = clients_[asker];
   LookAtClaim(asker, now);
-  for (const std::uint32_t rank : c.above) Foretell(rank, now);
+  ForEach(c.above & ungated_, [&](std::uint32_t rank) { Foretell(rank, now); });
   policy::View& view = c.scattered ? scattered_ : view_;
   view.count = static_cast<int>(c.seen.size());
   if (!c.scattered) return view;
@@ -109,37 +131,44 @@ void World::Changed(std::uint32_t client, Ns now) {
   const ClientData& changed = clients_[client];
   const int priority = changed.spec->priority;
   for (std::size_t i = spinners_.size(); i-- > 0;) {  // one that goes to sleep leaves its place to the last
-    ThreadData& t = threads_[spinners_[i]];
+    ThreadData& t = *spinners_[i];
     if (t.client == client) continue;
-    const ClientData& c = clients_[t.client];
-    const int own = c.spec->priority;
+    const int own = t.ask.priority;
     if (own < priority || (own == priority && !t.waits_its_turn)) continue;
+    if (t.excluder != kNone && t.excluder != changed.rank) continue;
+    const ClientData& c = clients_[t.client];
     if (apart_ && !Near(c, changed)) continue;
     const Ns at = now + c.look_ns;
-    if (t.excluder != kNone && (t.excluder != changed.rank || StaysExcluded(t, at))) continue;
+    if (t.excluder != kNone && StaysExcluded(t, at)) continue;
     if (events_->at(t.actor) > at) events_->Set(t.actor, at);
   }
 }
 
 void World::Hold(ThreadData& t, Ns now, Ns wake_at) {
-  const auto number = static_cast<std::uint32_t>(&t - threads_.data());
   const bool spins = wake_at - now <= kSpinNs;
-  if (spins && !t.spins) spinners_.push_back(number);
+  if (spins && !t.spins) spinners_.push_back(&t);
   if (!spins && t.spins) StopSpinning(t);
   t.spins = spins;
   events_->Set(t.actor, spins ? wake_at : wake_at - kSpinNs);
 }
 
 void World::StopSpinning(ThreadData& t) {
-  const auto number = static_cast<std::uint32_t>(&t - threads_.data());
-  *std::find(spinners_.begin(), spinners_.end(), number) = spinners_.back();
+  *std::find(spinners_.begin(), spinners_.end(), &t) = spinners_.back();
   spinners_.pop_back();
   t.spins = false;
 }
 
 void World::HoldRefused(ThreadData& t, Ns now, Ns wake_at) {
-  t.lane->news.wake_at_ns = wake_at;
-  UpdatePeer(t.client);
+  policy::LaneNews& news = t.lane->news;
+  news.wake_at_ns = wake_at;
+  const ClientData& c = clients_[t.client];
+  policy::Peer& peer = view_.peers[c.rank];
+  if (peer.doing == policy::Doing::kGated && news.pending_length_ns == peer.pending_length_ns &&
+      peer.served_ns == c.served) {
+    peer.wake_at_ns = wake_at;  // held as before: nothing else can have changed
+  } else {
+    UpdatePeer(t.client);
+  }
   Hold(t, now, wake_at);
 }
 
@@ -149,29 +178,28 @@ void World::FindExcluder(ThreadData& t, const policy::Verdict& verdict) {
   if (spec_.policy != Policy::kFill || t.ask.floor_share_ppm != 0 || t.ask.copies != 0) return;
   if (verdict.reason != policy::Reason::kNoGap && verdict.reason != policy::Reason::kWithheld) return;
   Ns longest = 0;
-  for (const std::uint32_t rank : clients_[t.client].above) {
-    const policy::Peer& peer = view_.peers[rank];
-    if (!policy::Excludes(view_, t.ask, peer)) continue;
+  ForEach(clients_[t.client].above & ungated_, [&](std::uint32_t rank) {
+    const policy::Obstacle& peer = ObstacleOf(rank, view_.now_ns);
+    if (!policy::Excludes(view_, t.ask, peer)) return;
     const Ns until = policy::LookAgainAt(view_, t.ask, peer);
-    if (until <= longest) continue;
+    if (until <= longest) return;
     longest = until;
     t.excluder = rank;
-  }
+  });
 }
 
 // As a look at `at` would find it. Where it is the only one above, all is as if it had been looked at.
 bool World::StaysExcluded(ThreadData& t, Ns at) {
   LookAtClaim(t.client, at);
   t.ask.assumed_length_ns = policy::AssumedLength(at - t.held_since);
-  Foretell(t.excluder, at);
-  const policy::Peer& peer = view_.peers[t.excluder];
+  const policy::Obstacle& peer = ObstacleOf(t.excluder, at);
   if (!policy::Excludes(view_, t.ask, peer)) {
     t.excluder = kNone;
     return false;
   }
   const Ns wake_at =
       std::clamp(policy::LookAgainAt(view_, t.ask, peer), at + 1, at + policy::kLongestSleepNs);
-  if (clients_[t.client].above.size() == 1) {
+  if (clients_[t.client].one_above) {
     HoldRefused(t, at, wake_at);
   } else {
     events_->Set(t.actor, wake_at);

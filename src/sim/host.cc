@@ -257,6 +257,7 @@ void World::ReturnFromWait(ThreadData& t, Ns now) {
   predict::LanePredictor& predictor = t.lane->predictor;
   const std::uint64_t covered = Covered(t, step);
   const predict::Forecast forecast = predictor.OnWaitReturn(now, covered);
+  ++c.changes;
   if (covered != 0) {
     c.in_flight_until = std::max(now, predictor.busy_until_ns());
     if (c.rivals) DrawClaimBack(t.client, c.in_flight_until);
@@ -280,23 +281,30 @@ void World::ReturnFromWait(ThreadData& t, Ns now) {
 }
 
 void World::Resume(ThreadData& t, Ns now) {
-  // At the gate it gets its next event either way; clearing this one first is a good part of a look.
-  if (t.state != ThreadState::kGate) events_->Set(t.actor, EventTree::kNever);
   switch (t.state) {
-    case ThreadState::kCall:
-      return BeginCall(t, now);
     case ThreadState::kGate:
-      return Look(t, step_of(t), now);
+      Look(t, *t.step, now);
+      break;
+    case ThreadState::kCall:
+      events_->Clear(t.actor);
+      BeginCall(t, now);
+      break;
     case ThreadState::kReturn:
-      return ReturnFromWait(t, now);
+      events_->Clear(t.actor);
+      ReturnFromWait(t, now);
+      break;
     case ThreadState::kMark:
-      return BeginWait(t, step_of(t), now);
+      events_->Clear(t.actor);
+      BeginWait(t, step_of(t), now);
+      break;
     case ThreadState::kWait:
     case ThreadState::kToken:
     case ThreadState::kJoin:
     case ThreadState::kOver:
-      return;
+      events_->Clear(t.actor);
+      break;
   }
+  events_->Settle(t.actor);
 }
 
 }  // namespace mortar::sim

@@ -2,6 +2,7 @@
 #include "sim/world.h"
 
 #include <algorithm>
+#include <bit>
 #include <numeric>
 
 namespace mortar::sim {
@@ -69,6 +70,7 @@ World::World(const RunSpec& spec) : spec_(spec), settings_(spec.settings) {
   claims_.resize(device_count);
   busy_at_begin_.resize(device_count);
   RankClients();
+  obstacles_.resize(clients_.size());
   view_.settings = scattered_.settings = settings_;
   for (std::uint32_t i = 0; i < clients_.size(); ++i) UpdatePeer(i);
   if (spec.keep_schedule) {
@@ -97,9 +99,10 @@ void World::FindNeighbours(ClientData& c) {
       continue;
     }
     ++near;
-    if (other.spec->priority < c.spec->priority) c.above.push_back(rank);
+    if (other.spec->priority < c.spec->priority) c.above |= std::uint64_t{1} << rank;
     if (other.spec->priority <= c.spec->priority) c.seen.push_back(rank);
   }
+  c.one_above = std::has_single_bit(c.above);
   c.others = near > 1;
   c.rivals = c.seen.size() > 1;
   c.scattered = c.seen.back() + 1 != c.seen.size();
@@ -216,6 +219,7 @@ void World::OnDone(std::uint32_t tag, const Queued& queued, Ns start, Ns end) {
     }
   }
   if (queued.sampled != nullptr) {
+    ++c.changes;
     // A graph is timed from the start of its first operation.
     const Ns began = c.graph_began[queued.launch];
     const Ns took = end - (began != 0 ? began : start);

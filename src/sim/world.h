@@ -13,6 +13,7 @@
 #include "policy/controller.h"
 #include "policy/floor.h"
 #include "policy/lanes.h"
+#include "policy/rule.h"
 #include "predict/lane.h"
 #include "sim/device.h"
 #include "sim/event_tree.h"
@@ -63,7 +64,9 @@ struct ThreadData {
   Ns held_since = 0;  // at the gate
   bool spins = false;
   bool waits_its_turn = false;     // at the gate, because of others who wait
-  policy::Ask ask;                 // at the gate, as last looked at
+  const Step* step = nullptr;      // at the gate: what waits there
+  policy::Ask ask;                 // the same, as last looked at
+  std::uint64_t asked_as_of = 0;   // ClientData::changes when it was made
   std::uint32_t excluder = kNone;  // rank of the client that alone keeps it there; kNone: not one alone
   bool refused = false;
   std::uint32_t refused_for = 0;  // policy::Reason of the first refusal
@@ -115,10 +118,11 @@ struct ClientData {
   std::vector<Ns> tokens;  // when given; -1: not yet
   std::uint32_t rank = 0;  // by priority, among all clients
   // Of what follows, those on other devices are no part.
-  std::vector<std::uint32_t> above;  // ranks of clients of higher priority
-  std::vector<std::uint32_t> seen;   // and of the same one, itself included
-  bool scattered = false;            // they are not the first ranks
-  Ns look_ns = 0;                    // that much later it sees what others change
+  std::uint64_t above = 0;          // ranks of clients of higher priority, as a bitmap
+  std::vector<std::uint32_t> seen;  // and of the same one, itself included
+  bool one_above = false;
+  bool scattered = false;  // they are not the first ranks
+  Ns look_ns = 0;          // that much later it sees what others change
   bool rivals = false;
   bool others = false;
   bool blocked_heads = false;
@@ -136,7 +140,8 @@ struct ClientData {
   std::uint64_t slice_after = 0;    // kSlice: the holder's request that it follows
   std::uint32_t slice_count = 0;    // kSlice: requests begun since that one
   std::uint64_t served = 0;
-  Ns floor_due = 0;  // policy/floor.h
+  std::uint64_t changes = 0;  // of what its asks are made from
+  Ns floor_due = 0;           // policy/floor.h
   Ns floor_seen = 0;
   policy::RoomSeen room;
   std::uint32_t in_flight_ops = 0;
@@ -190,12 +195,14 @@ class World final : public DeviceListener {
   // The gate: gate.cc.
   void Submit(ThreadData& t, const Step& step, Ns now);
   void Look(ThreadData& t, const Step& step, Ns now);
+  void AskAnew(ThreadData& t, const Step& step);
   void LookLive(ThreadData& t, const Step& step, Ns now);
   void Refuse(ThreadData& t, const policy::Verdict& verdict, Ns now);
   void HoldRefused(ThreadData& t, Ns now, Ns wake_at);
   void FindExcluder(ThreadData& t, const policy::Verdict& verdict);
   bool StaysExcluded(ThreadData& t, Ns at);
   void Foretell(std::uint32_t rank, Ns now);
+  const policy::Obstacle& ObstacleOf(std::uint32_t rank, Ns now);
   void LookOwn(ThreadData& t, const Step& step, Ns now);
   void Pass(ThreadData& t, const Step& step, Ns now, Ns until, bool through_gate, bool filled);
   static void AskForFloor(ClientData& c, const policy::View& view, policy::Ask* ask);
@@ -244,12 +251,18 @@ class World final : public DeviceListener {
   std::vector<std::uint32_t> tag_stream_;
   std::unique_ptr<EventTree> events_;
   std::vector<Device> devices_;
-  std::vector<std::uint32_t> spinners_;  // threads at the gate that look at every change
-  std::vector<std::uint32_t> by_rank_;   // clients by priority
-  policy::View view_;                    // holds them in that order
-  policy::View scattered_;               // of a client that sees only some of them
-  bool apart_ = false;                   // some have no device in common
-  std::vector<Claim> claims_;            // by device
+  std::vector<ThreadData*> spinners_;   // threads at the gate that look at every change
+  std::vector<std::uint32_t> by_rank_;  // clients by priority
+  policy::View view_;                   // holds them in that order
+  policy::View scattered_;              // of a client that sees only some of them
+  std::uint64_t ungated_ = 0;           // ranks of those not held at the gate, as a bitmap
+  struct ObstacleAt {
+    Ns at = 0;  // 0: its client has changed since
+    policy::Obstacle obstacle;
+  };
+  std::vector<ObstacleAt> obstacles_;  // by rank
+  bool apart_ = false;                 // some have no device in common
+  std::vector<Claim> claims_;          // by device
   std::unique_ptr<Yardstick> yardstick_;
   std::uint32_t unjudged_ = 0;
   std::uint64_t judged_requests_ = 0;
