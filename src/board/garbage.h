@@ -25,7 +25,7 @@ inline std::uint64_t Garbage(base::Random& random) {
 
 inline void Spoil(Slot& slot, base::Random& random) {
   for (auto* word : {&slot.priority, &slot.max_slowdown_ppm, &slot.weight_permille, &slot.flags,
-                     &slot.min_share_ppm, &slot.spare})
+                     &slot.min_share_ppm, &slot.allowed_in_flight_us})
     word->store(static_cast<std::uint32_t>(Garbage(random)));
   slot.idle_after_ns.store(static_cast<std::int64_t>(Garbage(random)));
   slot.memory_limit.store(Garbage(random));

@@ -66,6 +66,7 @@ void FillSlot(Slot& slot, const JoinRequest& request, const std::string& name, s
   slot.min_share_ppm.store(request.min_share_ppm);
   slot.flags.store(request.floor_first != 0 ? std::uint32_t{kSlotFloorFirst} : 0U);
   slot.memory_limit.store(request.memory_limit);
+  slot.allowed_in_flight_us.store(0);
   slot.idle_after_ns.store(kFirstIdleAfterNs);
   slot.joined_at_ns.store(now_ns);
   slot.report.measured_slowdown_ppm.store(INT32_MIN);

@@ -140,8 +140,8 @@ struct alignas(64) Slot {
   Atomic<std::uint64_t> memory_limit;      // bytes of device memory; 0: no limit; owner at join, any later
   Atomic<std::uint32_t>
       min_share_ppm;  // floor under its share of device time; 0: none; owner at join, any later
-  Atomic<std::uint32_t> spare;
-  Atomic<char> name[64];  // NUL-terminated, UTF-8; owner at join
+  Atomic<std::uint32_t> allowed_in_flight_us;  // of clients below; owner, at a request's end; 0: not known
+  Atomic<char> name[64];                       // NUL-terminated, UTF-8; owner at join
   Counters counters;
   Report report;
   Ladder ladders[kLadders];

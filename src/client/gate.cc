@@ -55,6 +55,35 @@ void BoardHost::Sleep(std::uint32_t version, std::int64_t until_ns) {
   Pause();
 }
 
+policy::OwnWork Gate::Shared::Own() const {
+  return {.until_ns = in_flight_until.load(kRelaxed),
+          .long_until_ns = long_until.load(kRelaxed),
+          .long_stream = long_stream.load(kRelaxed),
+          .beside_until_ns = beside_until.load(kRelaxed),
+          .copy_until_ns = copy_until.load(kRelaxed),
+          .copy_stream = copy_stream.load(kRelaxed)};
+}
+
+template <typename Change>
+void Gate::Shared::ChangeOwn(Change&& change) {
+  const policy::OwnWork before = Own();
+  policy::OwnWork own = before;
+  change(own);
+  const auto store = [](auto& word, auto was, auto is) {
+    if (is != was) word.store(is, kRelaxed);
+  };
+  store(in_flight_until, before.until_ns, own.until_ns);
+  store(long_until, before.long_until_ns, own.long_until_ns);
+  store(long_stream, before.long_stream, own.long_stream);
+  store(beside_until, before.beside_until_ns, own.beside_until_ns);
+  store(copy_until, before.copy_until_ns, own.copy_until_ns);
+  store(copy_stream, before.copy_stream, own.copy_stream);
+}
+
+void Gate::Shared::OwnEndsAt(std::int64_t until_ns) {
+  ChangeOwn([&](policy::OwnWork& own) { own.EndsAt(until_ns); });
+}
+
 policy::Ask Gate::Compose(const Shared& shared, const Want& want, std::int64_t since,
                           std::int64_t now) const {
   const board::Slot& own = board_.slot(slot_);
@@ -63,10 +92,7 @@ policy::Ask Gate::Compose(const Shared& shared, const Want& want, std::int64_t s
   ask.length_ns = want.length_ns;
   ask.copies = want.copies;
   ask.assumed_length_ns = policy::AssumedLength(now - since);
-  ask.own_until_ns = shared.in_flight_until.load(kRelaxed);
-  // What follows a copy on its stream waits for it; other streams do not.
-  if (want.stream == shared.copy_stream.load(kRelaxed))
-    ask.own_until_ns = std::max(ask.own_until_ns, shared.copy_until.load(kRelaxed));
+  shared.Own().Tell(want.stream, &ask);
   ask.lead_ns = shared.lead.load(kRelaxed);
   ask.waiting_since_ns = since;
   ask.floor_share_ppm = std::min(own.min_share_ppm.load(kRelaxed), kWholePpm);
@@ -95,14 +121,12 @@ void Gate::Arrive(std::int64_t now, Shared* shared) {
 }
 
 // Every submit counts towards the client's floor.
-void Gate::Charge(const policy::Ask& ask, const Want& want, const Admission& admission, Shared* shared) {
-  if (admission.beside) {
-    const std::int64_t begun = std::max(admission.at_ns, shared->copy_until.load(kRelaxed));
-    shared->copy_until.store(begun + policy::Length(ask), kRelaxed);
-    shared->copy_stream.store(want.stream, kRelaxed);
-    return;
-  }
-  shared->in_flight_until.store(std::max(admission.until_ns, admission.at_ns), kRelaxed);
+void Gate::Charge(const policy::Ask& ask, const Want& want, const policy::Verdict& verdict,
+                  const Admission& admission, Shared* shared) {
+  shared->ChangeOwn([&](policy::OwnWork& own) {
+    own.Admitted(ask, want.stream, verdict, view_.settings, admission.at_ns);
+  });
+  if (verdict.reason == policy::Reason::kBeside) return;
   shared->seen.store(admission.at_ns, kRelaxed);
   // Two threads at once: the later store stands, and one submit is not counted. Without a floor nothing is
   // owed.
@@ -145,14 +169,13 @@ Admission Gate::Admit(Watch* watch, LaneWriter* lane, const Want& want, Shared* 
     }
     if (verdict.action != policy::Action::kWait) {
       admission.at_ns = now;
-      admission.beside = verdict.reason == policy::Reason::kBeside;
       admission.until_ns = verdict.until_ns;
       admission.held_ns = now - since;
       for (int i = 0; admission.fill && i < view_.count; ++i) {
         const std::int64_t busy = policy::BusyUntil(view_.peers[static_cast<std::size_t>(i)], now);
         admission.behind_ns = std::max(admission.behind_ns, busy - now);
       }
-      Charge(ask, want, admission, shared);
+      Charge(ask, want, verdict, admission, shared);
       return admission;
     }
     if (admission.held_for == policy::Reason::kNobodyAbove) admission.held_for = verdict.reason;

@@ -13,6 +13,7 @@
 #include "client/lane_writer.h"
 #include "client/snapshot.h"
 #include "policy/floor.h"
+#include "policy/own_work.h"
 #include "policy/view.h"
 
 namespace mortar::client {
@@ -24,7 +25,6 @@ struct Admission {
   std::int64_t behind_ns = 0;  // how long the device has others' work in front of it, as predicted
   bool fill = false;           // admitted while a higher client was active
   bool floor = false;          // … by its floor, and not because it fitted
-  bool beside = false;         // a copy that runs beside kernels
   std::uint32_t claims_lost = 0;
   policy::Reason held_for = policy::Reason::kNobodyAbove;  // of the first refusal
 };
@@ -53,12 +53,23 @@ class Gate {
 
   // Shared by the threads of a client; read and advanced by Admit.
   struct Shared {
-    std::atomic<std::int64_t> in_flight_until{0};  // when its own work in flight ends, as predicted
-    std::atomic<std::int64_t> floor_due{0};        // policy/floor.h
-    std::atomic<std::int64_t> seen{0};             // newest admission
-    std::atomic<std::int64_t> lead{0};             // predict::LanePredictor::lead_ns
-    std::atomic<std::int64_t> copy_until{0};       // end of the newest copy that went beside kernels
-    std::atomic<std::uint64_t> copy_stream{0};     // its stream
+    // policy::OwnWork
+    std::atomic<std::int64_t> in_flight_until{0};
+    std::atomic<std::int64_t> long_until{0};
+    std::atomic<std::uint64_t> long_stream{0};
+    std::atomic<std::int64_t> beside_until{0};
+    std::atomic<std::int64_t> copy_until{0};
+    std::atomic<std::uint64_t> copy_stream{0};
+
+    std::atomic<std::int64_t> floor_due{0};  // policy/floor.h
+    std::atomic<std::int64_t> seen{0};       // newest admission
+    std::atomic<std::int64_t> lead{0};       // predict::LanePredictor::lead_ns
+    policy::OwnWork Own() const;
+    // Writes what `change` made different: another thread may be at the rest.
+    template <typename Change>
+    void ChangeOwn(Change&& change);
+    // A wait told that all of it, but copies beside kernels, ends at `until_ns`.
+    void OwnEndsAt(std::int64_t until_ns);
   };
 
   struct Want {
@@ -78,7 +89,8 @@ class Gate {
                       std::int64_t now_ns) const;
   void Look(Watch* watch, std::int64_t now_ns, policy::Ask* ask, std::uint64_t* fill_word);
   void Arrive(std::int64_t now_ns, Shared* shared);
-  void Charge(const policy::Ask& ask, const Want& want, const Admission& admission, Shared* shared);
+  void Charge(const policy::Ask& ask, const Want& want, const policy::Verdict& verdict,
+              const Admission& admission, Shared* shared);
 
   const board::Board& board_;
   Host& host_;

@@ -18,7 +18,7 @@ TEST_F(GateTest, HostileSettingsHoldNobodyBeyondTheTimeOuts) {
   for (FakePeer* peer : {&own, &other, &holder}) {
     board::Slot& slot = peer->slot();
     words.insert(words.end(), {&slot.priority, &slot.max_slowdown_ppm, &slot.weight_permille, &slot.flags,
-                               &slot.min_share_ppm, &slot.spare});
+                               &slot.min_share_ppm, &slot.allowed_in_flight_us});
     numbers.insert(numbers.end(), {&slot.idle_after_ns, &slot.joined_at_ns});
     sums.insert(sums.end(), {&slot.memory_limit, &slot.counters.served_ns, &slot.counters.harm_ns,
                              &slot.report.memory, &slot.report.period_ns});

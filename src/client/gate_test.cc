@@ -41,6 +41,28 @@ TEST_F(GateTest, FillStartsBehindTheHoldersKernel) {
   EXPECT_EQ(admission.behind_ns, 100 * kUs);
 }
 
+// A client in whose long gap one may have 1 ms in flight; what its equals allow is not asked.
+TEST_F(GateTest, AsMuchIsInFlightAsThoseAboveAllow) {
+  HolderRuns(kStart, kStart + 80 * kMs);
+  holder.slot().allowed_in_flight_us.store(1000);
+  for (int i = 1; i <= 5; ++i) EXPECT_EQ(Admit(200 * kUs).until_ns, kStart + 200 * i * kUs);
+  EXPECT_EQ(host.sleeps, 0);
+  holder.slot().allowed_in_flight_us.store(0);
+  EXPECT_EQ(Admit(200 * kUs).held_for, policy::Reason::kInFlight);
+  EXPECT_EQ(host.now, kStart + 1000 * kUs);
+}
+
+TEST_F(GateTest, OtherStreamsGoOnBesideALongKernelWhichStaysClaimed) {
+  HolderRuns(kStart, kStart + 80 * kMs);
+  LaneWriter lane = own.writer();
+  gate.Admit(&watch, &lane, {.length_ns = 5 * kMs, .stream = 1}, &shared);
+  const Admission beside = gate.Admit(&watch, &lane, {.length_ns = 100 * kUs, .stream = 2}, &shared);
+  EXPECT_EQ(beside.at_ns, kStart);
+  EXPECT_EQ(shared.beside_until.load(), kStart + 100 * kUs);
+  EXPECT_EQ(shared.in_flight_until.load(), kStart + 5 * kMs);
+  EXPECT_EQ(Claimed().until_ns, kStart + 5 * kMs);
+}
+
 TEST_F(GateTest, ExactlyTheGapFitsOneMoreNanosecondDoesNot) {
   HolderRuns(kStart, kStart + 500 * kUs);
   host.on_sleep = [this] { holder.Leave(); };

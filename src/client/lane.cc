@@ -50,6 +50,7 @@ void Lane::Refresh() {
   predictor_.set_caution(controller_.caution());
   predictor_.set_spent(controller_.spent());
   predictor_.set_offer(controller_.offer_ns());
+  session_.AllowInFlight(index_, controller_.allowed_in_flight_ns());
   if (watch_.settings.policy == model::PolicyId::kFikit && !session_.HasOfflineMeans()) {
     base::LogOnce(
         "fikit",
@@ -210,7 +211,7 @@ void Lane::LeaveWait(std::uint64_t covered) {
   if (covered != 0 && session_.lanes_in_use() == 1) {
     // A wait tells more than predictions: without this, small errors add up over a chain of fills.
     const std::int64_t until = std::max(now, predictor_.busy_until_ns());
-    session_.shared().in_flight_until.store(until, kRelaxed);
+    session_.shared().OwnEndsAt(until);
     if (watch_.rivals) gate_.DrawBack(until);
   }
   ++pending_.waits;
@@ -237,6 +238,7 @@ void Lane::OnEndedRequest() {
   predictor_.set_caution(controller_.caution());
   predictor_.set_spent(controller_.spent());
   predictor_.set_offer(controller_.offer_ns());
+  session_.AllowInFlight(index_, controller_.allowed_in_flight_ns());
   predictor_.PlanNext(controller_.NextIsControl(random_.Uniform()));
   if (ended.control) {
     ++pending_.controls;
@@ -277,6 +279,7 @@ void Lane::AddSample(predict::Kernel& kernel, std::int64_t device_ns, std::int64
 
 void Lane::Retire() {
   Flush();
+  session_.AllowInFlight(index_, 0);
   writer_.Clear();
 }
 

@@ -113,6 +113,17 @@ bool Session::HasOfflineMeans() const {
   return false;
 }
 
+void Session::AllowInFlight(int index, std::int64_t ns) {
+  if (allowed_in_flight_[static_cast<std::size_t>(index)].exchange(ns, kRelaxed) == ns) return;
+  std::int64_t least = INT64_MAX;
+  for (const auto& allowed : allowed_in_flight_) {
+    if (const std::int64_t known = allowed.load(kRelaxed); known != 0) least = std::min(least, known);
+  }
+  const std::int64_t us = least == INT64_MAX ? 0 : least / 1000;
+  slot().allowed_in_flight_us.store(static_cast<std::uint32_t>(std::min<std::int64_t>(us, UINT32_MAX)),
+                                    kRelaxed);
+}
+
 void Session::AddServed(std::uint64_t device_ns) {
   const std::uint64_t weight = std::max<std::uint32_t>(1, slot().weight_permille.load(kRelaxed));
   served_.fetch_add(device_ns * 1000 / weight, kRelaxed);

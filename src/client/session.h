@@ -50,6 +50,9 @@ class Session {
   void set_lost() { lost_.store(true, std::memory_order_relaxed); }
   // Was this program recorded (mortar profile record)? Rare path: looks through all kernels.
   bool HasOfflineMeans() const;
+  // What the requests of lane `index` leave to those below (policy::Controller); 0: not known. The board gets
+  // the least of all lanes that know. Any thread.
+  void AllowInFlight(int index, std::int64_t ns);
   // Device time had, for turns among equals; weight 2 counts half.
   void AddServed(std::uint64_t device_ns);
   // After a rest: a client does not save up turns while it has nothing to submit.
@@ -80,6 +83,7 @@ class Session {
   std::unique_ptr<TraceWriter> trace_;
   Gate::Shared shared_;
   std::atomic<std::uint64_t> served_{0};
+  std::array<std::atomic<std::int64_t>, board::kLanes> allowed_in_flight_{};
   std::atomic<std::uint32_t> lanes_used_{0};
   std::atomic<bool> lost_{false};
   std::mutex mutex_;  // lanes_

@@ -75,6 +75,7 @@ void TakeSnapshot(const board::Board& board, const Watch& watch, int own, int pr
   view->settings = watch.settings;
   view->fill_until_ns = fill.slot != own ? policy::CheckedClaim(fill.until_ns, now_ns) : 0;
   view->count = 0;
+  std::int64_t allowed = INT64_MAX;
   const bool again = !policy::UsesOfflineMeans(watch.settings.policy);
   for (std::uint64_t left = watch.others; left != 0; left &= left - 1) {
     const int index = std::countr_zero(left);
@@ -85,6 +86,8 @@ void TakeSnapshot(const board::Board& board, const Watch& watch, int own, int pr
     peer.slot = index;
     peer.priority =
         static_cast<int>(std::min<std::uint32_t>(slot.priority.load(kRelaxed), model::kLowestPriority));
+    if (peer.priority < priority)
+      allowed = std::min(allowed, std::int64_t{slot.allowed_in_flight_us.load(kRelaxed)} * 1000);
     peer.idle_after_ns =
         std::clamp<std::int64_t>(slot.idle_after_ns.load(kRelaxed), 1'000'000, policy::kIdleAfterAtMostNs);
     bool first = true;
@@ -98,6 +101,7 @@ void TakeSnapshot(const board::Board& board, const Watch& watch, int own, int pr
     if (peer.priority == priority) peer.served_ns = slot.counters.served_ns.load(kRelaxed);
     ++view->count;
   }
+  view->allowed_in_flight_ns = allowed == INT64_MAX ? 0 : std::min(allowed, policy::kMostInFlightNs);
 }
 
 }  // namespace mortar::client

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "policy/view.h"
+
 namespace mortar::policy {
 namespace {
 
@@ -50,6 +52,14 @@ MeasuredSlowdown Controller::Measured() const {
 double Controller::ModelledSlowdown() const {
   const double base = treated_.sum - harm_total_;
   return base > 0 ? harm_total_ / base : 0;
+}
+
+std::int64_t Controller::allowed_in_flight_ns() const {
+  if (filled_ == 0) return 0;
+  double base = 0;
+  for (int i = 0; i < filled_; ++i) base += base_[static_cast<std::size_t>(i)];
+  const double allowed = limit_ * (1 - caution()) * base / filled_;
+  return static_cast<std::int64_t>(std::min(allowed, static_cast<double>(kMostInFlightNs)));
 }
 
 void Controller::UpdateScale() {

@@ -63,6 +63,9 @@ class Controller {
   // kOfferAbove, what the requests before have left; never more than the limit on that one request, so that
   // it shows in tails no more than in means.
   std::int64_t offer_ns() const { return exhausted_ || offer_ < 0 ? 0 : static_cast<std::int64_t>(offer_); }
+  // How much a client below may have in flight where it is foretold to fit: what one request may be harmed
+  // by, should the next one come while all of it runs. Less the more cautious; 0 before a request was seen.
+  std::int64_t allowed_in_flight_ns() const;
   // Decides whether the next request is a control; `uniform` in [0, 1).
   bool NextIsControl(double uniform) const { return uniform < kControlShare; }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/random.h"
+#include "policy/view.h"
 
 namespace mortar::policy {
 namespace {
@@ -65,6 +66,22 @@ TEST(ControllerTest, WithoutAnyAllowanceFloorsYieldAlways) {
   EXPECT_TRUE(controller.spent());
   for (int i = 0; i < 1000; ++i) controller.OnRequest(1'000'000, 0, false);
   EXPECT_TRUE(controller.spent());
+}
+
+// What a request may be harmed by: 2 % of 20 ms, once it is bold; nothing before one was seen.
+TEST(ControllerTest, LetsAsMuchBeInFlightAsOneRequestMayBeHarmedBy) {
+  Controller controller(0.02);
+  EXPECT_EQ(controller.allowed_in_flight_ns(), 0);
+  for (int i = 0; i < 200; ++i) controller.OnRequest(20'000'000, 0, false);
+  EXPECT_EQ(controller.allowed_in_flight_ns(), 400'000);
+  for (int i = 0; i < 20; ++i) controller.OnRequest(21'000'000, 1'000'000, false);
+  EXPECT_LT(controller.allowed_in_flight_ns(), 400'000) << "cautious";
+  for (int i = 0; i < 80; ++i) controller.OnRequest(21'000'000, 1'000'000, false);
+  EXPECT_TRUE(controller.exhausted());
+  EXPECT_EQ(controller.allowed_in_flight_ns(), 0);
+  Controller slow(0.02);
+  for (int i = 0; i < 200; ++i) slow.OnRequest(5'000'000'000, 0, false);
+  EXPECT_EQ(slow.allowed_in_flight_ns(), kMostInFlightNs);
 }
 
 TEST(ControllerTest, NoHarmMakesItBold) {

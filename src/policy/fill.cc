@@ -15,8 +15,9 @@ Verdict DecideFill(const View& view, const Ask& ask) {
   if (RunsBeside(view, ask)) return {Action::kGo, Reason::kBeside, ask.own_until_ns, 0};
   const Chance chance = FindChance(view, ask, /*slack=*/true, /*again=*/true);
   if (!chance.fits) return {Action::kWait, chance.reason, 0, chance.wake_at_ns};
-  if (!WithinBound(view, ask)) {
-    return {Action::kWait, Reason::kInFlight, 0, WithinBoundAt(view, ask)};
+  const std::int64_t bound = FillBound(view, chance.limit_ns - chance.start_ns);
+  if (!WithinBound(view, ask, bound)) {
+    return {Action::kWait, Reason::kInFlight, 0, WithinBoundAt(view, ask, bound)};
   }
   if (BetterPlacedWaits(view, ask, chance))
     return {Action::kWait, Reason::kBetterPlaced, 0, std::min(chance.wake_at_ns, view.now_ns + kPollNs)};

@@ -86,7 +86,8 @@ Verdict OrFloor(const View& view, const Ask& ask, const Verdict& refused) {
   const Chance chance = FindChance(view, ask, /*slack=*/true, /*again=*/true);
   const bool overdue = now > ask.floor_due_ns + kFloorWindowNs;
   if (chance.reason == Reason::kWithheld && !(ask.floor_first && overdue)) return refused;
-  if (!WithinBound(view, ask)) return Look(Reason::kInFlight, refused, WithinBoundAt(view, ask));
+  if (const std::int64_t bound = view.settings.in_flight_bound_ns; !WithinBound(view, ask, bound))
+    return Look(Reason::kInFlight, refused, WithinBoundAt(view, ask, bound));
   const std::int64_t patience = std::min(kFloorPatienceNs, StepOf(Length(ask), ask.floor_share_ppm) / 2);
   const std::int64_t until = std::max(ask.floor_due_ns, ask.waiting_since_ns) + patience;
   if (now < until) {

@@ -40,13 +40,15 @@ Verdict Decide(const View& view, const Ask& ask) {
   const Entry& entry = Find(view.settings.policy);
   Verdict verdict;
   std::int64_t wake_at = 0;
+  const std::int64_t bound =
+      entry.id == model::PolicyId::kFill ? FillBound(view, INT64_MAX) : view.settings.in_flight_bound_ns;
   if (AnyAbove(view, ask)) {
     verdict = entry.below(view, ask);
     if (verdict.action == Action::kWait && entry.floors) verdict = OrFloor(view, ask, verdict);
   } else if (entry.turn_quanta == 0) {
     verdict = DecideShare(view, ask);
-  } else if (!WithinBound(view, ask)) {
-    verdict = {Action::kWait, Reason::kInFlight, 0, WithinBoundAt(view, ask)};
+  } else if (!WithinBound(view, ask, bound)) {
+    verdict = {Action::kWait, Reason::kInFlight, 0, WithinBoundAt(view, ask, bound)};
   } else if (EqualsTurn(view, ask, entry.turn_quanta * view.settings.quantum_ns, &wake_at)) {
     verdict = {Action::kWait, Reason::kEqualsTurn, 0, wake_at};
   } else {
@@ -55,6 +57,9 @@ Verdict Decide(const View& view, const Ask& ask) {
   if (verdict.action == Action::kWait) {
     verdict.wake_at_ns = std::clamp(verdict.wake_at_ns, view.now_ns + 1, view.now_ns + kLongestSleepNs);
   }
+  verdict.end_ns = verdict.until_ns;
+  if (verdict.action != Action::kWait && RunsBesideLong(ask, view.now_ns))
+    verdict.until_ns = std::max(verdict.until_ns, ask.long_until_ns);
   return verdict;
 }
 

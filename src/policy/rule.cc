@@ -7,7 +7,8 @@ namespace mortar::policy {
 namespace {
 
 constexpr std::int64_t kNever = INT64_MAX / 4;
-constexpr std::int64_t kSoonNs = 2'000;  // chosen: where something is due at any moment
+constexpr std::int64_t kBoundShareOfRoom = 24;  // chosen: tried from 2 to 64
+constexpr std::int64_t kSoonNs = 2'000;         // chosen: where something is due at any moment
 constexpr std::int64_t kPollShare =
     8;  // chosen: or after this share of the silence so far, if that is longer
 
@@ -61,7 +62,8 @@ bool AnyAbove(const View& view, const Ask& ask) {
 }
 
 std::int64_t EarliestStart(const View& view, const Ask& ask) {
-  return std::max({view.now_ns + ask.lead_ns, view.fill_until_ns, ask.own_until_ns});
+  const std::int64_t own = RunsBesideLong(ask, view.now_ns) ? ask.beside_until_ns : ask.own_until_ns;
+  return std::max({view.now_ns + ask.lead_ns, view.fill_until_ns, own});
 }
 
 std::int64_t Cost(const Settings& settings, std::int64_t length_ns) {
@@ -130,19 +132,31 @@ std::int64_t RunsSince(const View& view, const Ask& ask) {
 
 }  // namespace
 
-std::int64_t WithinBoundAt(const View& view, const Ask& ask) {
-  const std::int64_t since = RunsSince(view, ask);
-  const std::int64_t room =
-      ask.length_ns > 0 ? std::max<std::int64_t>(0, view.settings.in_flight_bound_ns - ask.length_ns) : 0;
-  if (since == view.now_ns) return ask.own_until_ns - room;
-  // It does not run yet, and nobody knows when it will have.
-  return std::max(ask.own_until_ns - room, LookAgain(since, view.now_ns));
+std::int64_t FillBound(const View& view, std::int64_t room_ns) {
+  return std::max(view.settings.in_flight_bound_ns,
+                  std::min(view.allowed_in_flight_ns, room_ns / kBoundShareOfRoom));
 }
 
-bool WithinBound(const View& view, const Ask& ask) {
-  const std::int64_t in_flight = ask.own_until_ns - RunsSince(view, ask);
-  if (in_flight <= 0) return true;
-  return ask.length_ns > 0 && in_flight + ask.length_ns <= view.settings.in_flight_bound_ns;
+std::int64_t WithinBoundAt(const View& view, const Ask& ask, std::int64_t bound_ns) {
+  const std::int64_t since = RunsSince(view, ask);
+  const bool beside = since == view.now_ns && RunsBesideLong(ask, since);
+  if (beside && (ask.length_ns == 0 || ask.length_ns > bound_ns)) return ask.long_until_ns;
+  const std::int64_t room = ask.length_ns > 0 ? std::max<std::int64_t>(0, bound_ns - ask.length_ns) : 0;
+  const std::int64_t at = (beside ? ask.beside_until_ns : ask.own_until_ns) - room;
+  // Where it does not run yet, nobody knows when it will have.
+  return since == view.now_ns ? at : std::max(at, LookAgain(since, view.now_ns));
+}
+
+bool WithinBound(const View& view, const Ask& ask, std::int64_t bound_ns) {
+  const std::int64_t since = RunsSince(view, ask);
+  const bool beside = since == view.now_ns && RunsBesideLong(ask, since);
+  const std::int64_t until = beside ? ask.beside_until_ns : ask.own_until_ns;
+  const std::int64_t in_flight = std::max<std::int64_t>(0, until - since);
+  if (in_flight == 0 && !beside) return true;
+  if (ask.length_ns <= 0) return false;
+  if (in_flight + ask.length_ns <= bound_ns) return true;
+  const bool follows = !beside && since == view.now_ns && ask.long_until_ns > since;
+  return follows && until - ask.long_until_ns + ask.length_ns <= view.settings.in_flight_bound_ns;
 }
 
 Chance FindChance(const View& view, const Ask& ask, bool slack, bool again) {

@@ -58,12 +58,21 @@ std::int64_t Limit(const Peer& peer, std::int64_t now_ns, bool slack, bool again
 // it lasts.
 std::int64_t LookAgain(std::int64_t since_ns, std::int64_t now_ns);
 
+// The asker's stream goes on beside a long kernel of its own on another one (policy/own_work.h).
+inline bool RunsBesideLong(const Ask& ask, std::int64_t now_ns) {
+  return ask.beside_long && ask.long_until_ns > now_ns;
+}
+
 // In-flight rule: own work in flight plus `length` stays within the bound, or nothing of one's own is in
 // flight. In-flight work is a prediction that time alone brings to zero, never an uncompleted event (an event
-// may be completed by the very thread that waits here).
-bool WithinBound(const View& view, const Ask& ask);
+// may be completed by the very thread that waits here). A kernel that is longer than the bound costs whoever
+// comes meanwhile its own length; what follows it, or runs beside it, is bounded apart.
+bool WithinBound(const View& view, const Ask& ask, std::int64_t bound_ns);
 // When it will be so.
-std::int64_t WithinBoundAt(const View& view, const Ask& ask);
+std::int64_t WithinBoundAt(const View& view, const Ask& ask, std::int64_t bound_ns);
+// The bound of fills for which `room_ns` is foretold: more than the setting as far as those above allow it,
+// and a small part of the room at most, so that it is large where a client rests and not between two kernels.
+std::int64_t FillBound(const View& view, std::int64_t room_ns);
 
 struct Chance {
   bool fits = false;

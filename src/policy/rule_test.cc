@@ -7,6 +7,7 @@ namespace {
 
 constexpr std::int64_t kUs = 1000;
 constexpr std::int64_t kNow = 1'000'000 * kUs;
+constexpr std::int64_t kBound = 200 * kUs;
 
 View HolderInGap(std::int64_t gap_left_us) {
   View view;
@@ -110,13 +111,13 @@ TEST(RuleTest, OwnWorkInFlightIsWaitedForUntilThereIsRoom) {
   View view = HolderInGap(500);
   Ask ask = Filler(150);
   ask.own_until_ns = kNow + 100 * kUs;
-  EXPECT_FALSE(WithinBound(view, ask));
+  EXPECT_FALSE(WithinBound(view, ask, kBound));
   // 150 of 200 us: there is room once 50 us are left in flight.
-  EXPECT_EQ(WithinBoundAt(view, ask), kNow + 50 * kUs);
+  EXPECT_EQ(WithinBoundAt(view, ask, kBound), kNow + 50 * kUs);
   // A kernel of unknown length goes with nothing in flight, not at an instant that is past.
   ask.length_ns = 0;
   ask.assumed_length_ns = 100 * kUs;
-  EXPECT_EQ(WithinBoundAt(view, ask), kNow + 100 * kUs);
+  EXPECT_EQ(WithinBoundAt(view, ask, kBound), kNow + 100 * kUs);
 }
 
 TEST(RuleTest, UnknownNextSubmitOffersNothing) {
@@ -139,17 +140,17 @@ TEST(RuleTest, HolderIsInactiveAfterItsIdleTimeAndAfterAStandstill) {
 TEST(RuleTest, InFlightBoundCountsPredictedTimeAndLetsLongKernelsGoAlone) {
   View view = HolderInGap(0);
   Ask ask = Filler(144);
-  EXPECT_TRUE(WithinBound(view, ask));
+  EXPECT_TRUE(WithinBound(view, ask, kBound));
   ask.own_until_ns = kNow + 56 * kUs;
-  EXPECT_TRUE(WithinBound(view, ask));
+  EXPECT_TRUE(WithinBound(view, ask, kBound));
   ask.own_until_ns = kNow + 57 * kUs;
-  EXPECT_FALSE(WithinBound(view, ask));
+  EXPECT_FALSE(WithinBound(view, ask, kBound));
   Ask longer = Filler(10'000);
-  EXPECT_TRUE(WithinBound(view, longer));
+  EXPECT_TRUE(WithinBound(view, longer, kBound));
   longer.own_until_ns = kNow + kUs;
-  EXPECT_FALSE(WithinBound(view, longer));
+  EXPECT_FALSE(WithinBound(view, longer, kBound));
   Ask unknown{.priority = 5, .assumed_length_ns = 10 * kUs, .own_until_ns = kNow + kUs};
-  EXPECT_FALSE(WithinBound(view, unknown));
+  EXPECT_FALSE(WithinBound(view, unknown, kBound));
 }
 
 TEST(RuleTest, BestPriorityFitsFirstThenTheLongest) {
@@ -239,12 +240,13 @@ TEST(RuleTest, NothingPilesUpBehindAKernelThatOutlastsItsPrediction) {
   view.peers[0].busy_until_ns = kNow - 300 * kUs;
   Ask ask = Filler(50);
   ask.own_until_ns = kNow - 200 * kUs;
-  EXPECT_TRUE(WithinBound(view, ask)) << "100 us of the bound of 200 are behind it";
+  EXPECT_TRUE(WithinBound(view, ask, kBound)) << "100 us of the bound of 200 are behind it";
   ask.own_until_ns = kNow - 100 * kUs;
-  EXPECT_FALSE(WithinBound(view, ask));
-  EXPECT_GE(WithinBoundAt(view, ask), kNow + 2 * kUs) << "nobody knows when: no looking again at once";
+  EXPECT_FALSE(WithinBound(view, ask, kBound));
+  EXPECT_GE(WithinBoundAt(view, ask, kBound), kNow + 2 * kUs)
+      << "nobody knows when: no looking again at once";
   view.peers[0].doing = Doing::kRunning;
-  EXPECT_TRUE(WithinBound(view, ask));
+  EXPECT_TRUE(WithinBound(view, ask, kBound));
 }
 
 TEST(RuleTest, ALongKernelWaitsForTwiceTheSilence) {

@@ -21,6 +21,9 @@ inline constexpr std::int64_t kIdleAfterAtMostNs = 50'000'000;
 // Design: a waiting client whose wake-up is overdue by this much no longer comes first.
 inline constexpr std::int64_t kOverdueNs = 50'000;
 
+// Chosen: more than that in flight is allowed to nobody, whatever a client above says.
+inline constexpr std::int64_t kMostInFlightNs = 10'000'000;
+
 enum class Doing : std::uint8_t { kRunning, kWaiting, kGated };
 
 // One other client, its lanes merged (see Merge in client/snapshot.h).
@@ -49,7 +52,7 @@ struct Settings {
   model::DeviceMode mode = model::DeviceMode::kFifo;
   bool off = false;
   std::int64_t switch_cost_ns = 0;
-  std::int64_t in_flight_bound_ns = 200'000;  // design: harmless in replay; 1 ms cost up to 15 %
+  std::int64_t in_flight_bound_ns = 200'000;  // design: harmless in replay, whatever is above
   std::int64_t margin_ns = 0;
   std::int64_t quantum_ns = 2'000'000;  // chosen: equals' turns (`exclusive`: ten times as long)
 };
@@ -58,6 +61,7 @@ struct View {
   std::int64_t now_ns = 0;
   std::int64_t fill_until_ns = 0;  // the last claim on the board, another client's; 0 if past or absent
   Settings settings;
+  std::int64_t allowed_in_flight_ns = 0;  // the least that any client above allows; 0: not known
   int count = 0;
   std::array<Peer, kMaxPeers> peers;  // active slots but the asker's; only [0, count) is set
 };
@@ -69,8 +73,11 @@ struct Ask {
   std::int64_t length_ns = 0;          // predicted device time; 0: not known
   std::int64_t assumed_length_ns = 0;  // used in its place where length_ns is 0
   std::int64_t own_until_ns = 0;       // when the asker's own submits in flight end, as predicted
-  std::int64_t lead_ns = 0;            // from a submit to its start on an idle device
-  std::int64_t waiting_since_ns = 0;   // 0: first look
+  std::int64_t long_until_ns = 0;     // of these, a kernel longer than the bound (policy/own_work.h); 0: none
+  bool beside_long = false;           // asked on another stream than that one's
+  std::int64_t beside_until_ns = 0;   // when what already runs beside it ends
+  std::int64_t lead_ns = 0;           // from a submit to its start on an idle device
+  std::int64_t waiting_since_ns = 0;  // 0: first look
   std::uint64_t served_ns = 0;
   std::uint32_t floor_share_ppm = 0;  // --min-share; 0: none
   bool floor_first = false;
@@ -105,8 +112,9 @@ const char* ReasonName(Reason reason);
 struct Verdict {
   Action action = Action::kGo;
   Reason reason = Reason::kNobodyAbove;
-  std::int64_t until_ns = 0;    // kGo and kFill: when the submit will have run, as predicted
+  std::int64_t until_ns = 0;  // kGo and kFill: when it, and what it runs beside, will have run, as predicted
   std::int64_t wake_at_ns = 0;  // kWait
+  std::int64_t end_ns = 0;      // kGo and kFill: when it will have run itself
 };
 
 }  // namespace mortar::policy

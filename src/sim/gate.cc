@@ -2,6 +2,7 @@
 // prediction code. gate_own.cc has the simulator's own.
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "policy/floor.h"
 #include "policy/policy.h"
@@ -12,6 +13,8 @@ namespace mortar::sim {
 namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
+
+std::uint64_t StreamNumber(const Op& op) { return std::uint64_t{op.stream} + 1; }
 
 }  // namespace
 
@@ -47,7 +50,7 @@ void World::Submit(ThreadData& t, const Step& step, Ns now) {
   t.ask.waiting_since_ns = now;
   const Op& first = c.lap->ops[step.first_op];
   if (step.op_count == 1) t.ask.copies = model::CopiesOf(first.engine);
-  c.floor_due = policy::FloorDueOnArrival(c.floor_due, std::max(c.floor_seen, c.in_flight_until), now);
+  c.floor_due = policy::FloorDueOnArrival(c.floor_due, std::max(c.floor_seen, c.own.until_ns), now);
   if (live_ && t.lane->last_activity + kRestedNs < now) CatchUpTurns(c, now);
   ++c.changes;
   Look(t, step, now);
@@ -83,9 +86,7 @@ void World::AskAnew(ThreadData& t, const Step& step) {
   const ClientData& c = clients_[t.client];
   policy::Ask& ask = t.ask;
   ask.length_ns = Length(t, step);
-  ask.own_until_ns = c.in_flight_until;
-  if (c.lap->ops[step.first_op].stream == c.copy_stream)
-    ask.own_until_ns = std::max(ask.own_until_ns, c.copy_until);
+  c.own.Tell(StreamNumber(c.lap->ops[step.first_op]), &ask);
   ask.lead_ns = t.lane->predictor.lead_ns();
   ask.served_ns = c.served;
   t.asked_as_of = c.changes;
@@ -107,11 +108,7 @@ void World::LookLive(ThreadData& t, const Step& step, Ns now) {
     MakeClaim(t.client, until, verdict.reason == policy::Reason::kFloor);
   }
   ChargeFloor(c, ask, now, verdict.reason == policy::Reason::kFloor);
-  c.in_flight_until = std::max(verdict.until_ns, now);
-  if (verdict.reason == policy::Reason::kBeside) {
-    c.copy_stream = c.lap->ops[step.first_op].stream;
-    c.copy_until = std::max(now, c.copy_until) + ask.length_ns;
-  }
+  c.own.Admitted(ask, StreamNumber(c.lap->ops[step.first_op]), verdict, spec_.settings, now);
   t.excluder = kNone;
   Pass(t, step, now, verdict.until_ns, true, filled);
 }
@@ -141,7 +138,7 @@ void World::Pass(ThreadData& t, const Step& step, Ns now, Ns until, bool through
   predict::Submission submission{
       .kernel = kernel,
       .now_ns = now,
-      .stream = std::uint64_t{first.stream} + 1,
+      .stream = StreamNumber(first),
       .copies = step.op_count == 1 ? model::CopiesOf(first.engine) : model::kNoCopies,
       .offline = spec_.policy == Policy::kFikit};
   if (through_gate && live_) {
@@ -215,6 +212,8 @@ void World::TakeEnded(ThreadData& t) {
   lane.predictor.set_caution(lane.controller.caution());
   lane.predictor.set_spent(lane.controller.spent());
   lane.predictor.set_offer(lane.controller.offer_ns());
+  const Ns allowed = lane.controller.allowed_in_flight_ns();
+  if (std::exchange(lane.allowed_in_flight, allowed) != allowed) TellAllowed(c.rank);
   lane.predictor.PlanNext(lane.controller.NextIsControl(lane.random.Uniform()));
   if (ended.control) {
     ++c.result.controls;

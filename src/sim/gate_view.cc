@@ -63,6 +63,18 @@ const policy::Obstacle& World::ObstacleOf(std::uint32_t rank, Ns now) {
   return known.obstacle;
 }
 
+// Those below `rank` may have as much in flight as the least that anybody above them allows.
+void World::TellAllowed(std::uint32_t rank) {
+  for (ClientData& c : clients_) {
+    if ((c.above >> rank & 1U) == 0) continue;
+    Ns least = INT64_MAX;
+    ForEach(c.above, [&](std::uint32_t above) {
+      least = std::min(least, clients_[by_rank_[above]].lane->allowed_in_flight);
+    });
+    c.allowed_in_flight = least;
+  }
+}
+
 void World::LookAtClaim(std::uint32_t asker, Ns now) {
   view_.now_ns = now;
   const Claim& claim = ClaimNear(clients_[asker]);
@@ -98,6 +110,7 @@ const policy::View& World::BuildView(std::uint32_t asker, Ns now) {
   LookAtClaim(asker, now);
   ForEach(c.above & ungated_, [&](std::uint32_t rank) { Foretell(rank, now); });
   policy::View& view = c.scattered ? scattered_ : view_;
+  view.allowed_in_flight_ns = c.allowed_in_flight;
   view.count = static_cast<int>(c.seen.size());
   if (!c.scattered) return view;
   view.now_ns = view_.now_ns;

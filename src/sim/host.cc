@@ -259,8 +259,8 @@ void World::ReturnFromWait(ThreadData& t, Ns now) {
   const predict::Forecast forecast = predictor.OnWaitReturn(now, covered);
   ++c.changes;
   if (covered != 0) {
-    c.in_flight_until = std::max(now, predictor.busy_until_ns());
-    if (c.rivals) DrawClaimBack(t.client, c.in_flight_until);
+    c.own.EndsAt(std::max(now, predictor.busy_until_ns()));
+    if (c.rivals) DrawClaimBack(t.client, c.own.until_ns);
   }
   while (predictor.TakeChangedLadder() >= 0) c.idle_after = predictor.ladders().idle_after_ns();
   Publish(t, policy::Doing::kRunning, now, forecast);

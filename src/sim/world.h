@@ -13,6 +13,7 @@
 #include "policy/controller.h"
 #include "policy/floor.h"
 #include "policy/lanes.h"
+#include "policy/own_work.h"
 #include "policy/rule.h"
 #include "predict/lane.h"
 #include "sim/device.h"
@@ -45,7 +46,8 @@ struct LaneState {
   policy::LaneNews news;
   bool used = false;
   Ns last_activity = 0;
-  Ns foretold_submit = 0;  // published at the last submit
+  Ns allowed_in_flight = 0;  // published
+  Ns foretold_submit = 0;    // published at the last submit
 };
 
 struct Target {
@@ -131,9 +133,8 @@ struct ClientData {
   std::uint32_t laps = 0;
   std::uint64_t next_request = 0;
   Ns request_began = 0;
-  Ns in_flight_until = 0;
-  std::uint32_t copy_stream = kNone;  // of the newest copy that went beside kernels
-  Ns copy_until = 0;                  // when it ends
+  policy::OwnWork own;
+  Ns allowed_in_flight = 0;  // as policy::View
   Ns idle_after = 5'000'000;
   Ns granted_until = 0;             // yardsticks: end of what was granted last
   std::uint64_t slice_request = 0;  // kSlice: 1 + the request that has begun
@@ -212,6 +213,7 @@ class World final : public DeviceListener {
   void MakeClaim(std::uint32_t client, Ns until, bool floor);
   void DrawClaimBack(std::uint32_t client, Ns until);
   const policy::View& BuildView(std::uint32_t asker, Ns now);
+  void TellAllowed(std::uint32_t rank);
   void LookAtClaim(std::uint32_t asker, Ns now);
   void Publish(ThreadData& t, policy::Doing doing, Ns now, const predict::Forecast& forecast);
   void Changed(std::uint32_t client, Ns now);
