@@ -118,5 +118,15 @@ TEST_F(OwnWorkTest, AFillsBoundIsWhatThoseAboveAllowAndASmallPartOfTheRoom) {
   EXPECT_EQ(Decide(view_, Of(180, 1)).reason, Reason::kInFlight) << "it foretells nothing";
 }
 
+TEST_F(OwnWorkTest, UnderOtherPoliciesALongKernelGoesAlone) {
+  view_.settings.policy = model::PolicyId::kPriority;
+  Submit(5000, 1);
+  for (const std::uint64_t stream : {1, 2}) {
+    const Verdict verdict = Submit(50, stream);
+    EXPECT_EQ(verdict.reason, Reason::kInFlight);
+    EXPECT_EQ(verdict.wake_at_ns, kNow + 5000 * kUs);
+  }
+}
+
 }  // namespace
 }  // namespace mortar::policy

@@ -35,13 +35,11 @@ const Entry& Find(model::PolicyId id) {
 
 bool UsesOfflineMeans(model::PolicyId id) { return id == model::PolicyId::kFikit; }
 
-Verdict Decide(const View& view, const Ask& ask) {
-  if (view.settings.off) return {Action::kGo, Reason::kOff, view.now_ns, 0};
-  const Entry& entry = Find(view.settings.policy);
+namespace {
+
+Verdict DecideBy(const Entry& entry, const View& view, const Ask& ask, std::int64_t bound) {
   Verdict verdict;
   std::int64_t wake_at = 0;
-  const std::int64_t bound =
-      entry.id == model::PolicyId::kFill ? FillBound(view, INT64_MAX) : view.settings.in_flight_bound_ns;
   if (AnyAbove(view, ask)) {
     verdict = entry.below(view, ask);
     if (verdict.action == Action::kWait && entry.floors) verdict = OrFloor(view, ask, verdict);
@@ -54,12 +52,29 @@ Verdict Decide(const View& view, const Ask& ask) {
   } else {
     verdict = {Action::kGo, Reason::kNobodyAbove, EarliestStart(view, ask) + Length(ask), 0};
   }
-  if (verdict.action == Action::kWait) {
-    verdict.wake_at_ns = std::clamp(verdict.wake_at_ns, view.now_ns + 1, view.now_ns + kLongestSleepNs);
+  return verdict;
+}
+
+}  // namespace
+
+Verdict Decide(const View& view, const Ask& ask) {
+  if (view.settings.off) return {Action::kGo, Reason::kOff, view.now_ns, 0};
+  const Entry& entry = Find(view.settings.policy);
+  Verdict verdict;
+  if (entry.id == model::PolicyId::kFill) {
+    verdict = DecideBy(entry, view, ask, FillBound(view, INT64_MAX));
+  } else {
+    // Nothing goes on beside or behind a long kernel where nobody foretells that there is room.
+    Ask alone = ask;
+    alone.long_until_ns = 0;
+    verdict = DecideBy(entry, view, alone, view.settings.in_flight_bound_ns);
   }
   verdict.end_ns = verdict.until_ns;
-  if (verdict.action != Action::kWait && RunsBesideLong(ask, view.now_ns))
+  if (verdict.action == Action::kWait) {
+    verdict.wake_at_ns = std::clamp(verdict.wake_at_ns, view.now_ns + 1, view.now_ns + kLongestSleepNs);
+  } else if (entry.id == model::PolicyId::kFill && RunsBesideLong(ask, view.now_ns)) {
     verdict.until_ns = std::max(verdict.until_ns, ask.long_until_ns);
+  }
   return verdict;
 }
 

@@ -16,10 +16,8 @@ Verdict DecidePriority(const View& view, const Ask& ask) {
     free_at = std::max(free_at, overdue ? LookAgain(peer.busy_until_ns, view.now_ns) : peer.busy_until_ns);
   }
   if (free_at > view.now_ns) return {Action::kWait, Reason::kHolderBusy, 0, free_at};
-  const std::int64_t bound = view.settings.in_flight_bound_ns;
-  if (!WithinBound(view, ask, bound)) {
-    return {Action::kWait, Reason::kInFlight, 0, WithinBoundAt(view, ask, bound)};
-  }
+  if (!WithinBound(view, ask, view.settings.in_flight_bound_ns))
+    return {Action::kWait, Reason::kInFlight, 0, ask.own_until_ns};
   const std::int64_t start = EarliestStart(view, ask);
   return {Action::kFill, Reason::kFits, start + Length(ask), 0};
 }
