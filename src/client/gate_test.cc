@@ -54,6 +54,7 @@ TEST_F(GateTest, AsMuchIsInFlightAsThoseAboveAllow) {
 
 TEST_F(GateTest, OtherStreamsGoOnBesideALongKernelWhichStaysClaimed) {
   HolderRuns(kStart, kStart + 80 * kMs);
+  holder.slot().allowed_in_flight_us.store(200);
   LaneWriter lane = own.writer();
   gate.Admit(&watch, &lane, {.length_ns = 5 * kMs, .stream = 1}, &shared);
   const Admission beside = gate.Admit(&watch, &lane, {.length_ns = 100 * kUs, .stream = 2}, &shared);

@@ -16,6 +16,7 @@ class OwnWorkTest : public testing::Test {
  protected:
   OwnWorkTest() {
     view_.now_ns = kNow;
+    view_.allowed_in_flight_ns = 200 * kUs;
     view_.count = 1;
     view_.peers[0] = {.slot = 0,
                       .priority = 0,
@@ -107,6 +108,7 @@ TEST_F(OwnWorkTest, CopiesBesideKernelsHoldUpTheirStreamAlone) {
 
 // More than the bound only where those above allow it, and room is foretold for many times as much.
 TEST_F(OwnWorkTest, AFillsBoundIsWhatThoseAboveAllowAndASmallPartOfTheRoom) {
+  view_.allowed_in_flight_ns = 0;
   EXPECT_EQ(FillBound(view_, 100'000 * kUs), 200 * kUs);
   view_.allowed_in_flight_ns = 1000 * kUs;
   EXPECT_EQ(FillBound(view_, 100'000 * kUs), 1000 * kUs);
@@ -118,15 +120,20 @@ TEST_F(OwnWorkTest, AFillsBoundIsWhatThoseAboveAllowAndASmallPartOfTheRoom) {
   EXPECT_EQ(Decide(view_, Of(180, 1)).reason, Reason::kInFlight) << "it foretells nothing";
 }
 
-TEST_F(OwnWorkTest, UnderOtherPoliciesALongKernelGoesAlone) {
-  view_.settings.policy = model::PolicyId::kPriority;
+class ALongKernelGoesAlone : public OwnWorkTest, public testing::WithParamInterface<bool> {};
+
+TEST_P(ALongKernelGoesAlone, UnderOtherPoliciesAndWhereThoseAboveAllowNoMore) {
+  if (GetParam()) view_.settings.policy = model::PolicyId::kPriority;
+  if (!GetParam()) view_.allowed_in_flight_ns = 50 * kUs;
   Submit(5000, 1);
   for (const std::uint64_t stream : {1, 2}) {
     const Verdict verdict = Submit(50, stream);
     EXPECT_EQ(verdict.reason, Reason::kInFlight);
-    EXPECT_EQ(verdict.wake_at_ns, kNow + 5000 * kUs);
+    EXPECT_EQ(verdict.wake_at_ns, kNow + (GetParam() ? 5000 : 4850) * kUs);
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Either, ALongKernelGoesAlone, testing::Bool());
 
 }  // namespace
 }  // namespace mortar::policy

@@ -61,10 +61,11 @@ Verdict Decide(const View& view, const Ask& ask) {
   if (view.settings.off) return {Action::kGo, Reason::kOff, view.now_ns, 0};
   const Entry& entry = Find(view.settings.policy);
   Verdict verdict;
-  if (entry.id == model::PolicyId::kFill) {
+  const bool more = entry.id == model::PolicyId::kFill && AllowsMore(view);
+  if (more) {
     verdict = DecideBy(entry, view, ask, FillBound(view, INT64_MAX));
   } else {
-    // Nothing goes on beside or behind a long kernel where nobody foretells that there is room.
+    // Nothing goes on beside or behind a long kernel.
     Ask alone = ask;
     alone.long_until_ns = 0;
     verdict = DecideBy(entry, view, alone, view.settings.in_flight_bound_ns);
@@ -72,7 +73,7 @@ Verdict Decide(const View& view, const Ask& ask) {
   verdict.end_ns = verdict.until_ns;
   if (verdict.action == Action::kWait) {
     verdict.wake_at_ns = std::clamp(verdict.wake_at_ns, view.now_ns + 1, view.now_ns + kLongestSleepNs);
-  } else if (entry.id == model::PolicyId::kFill && RunsBesideLong(ask, view.now_ns)) {
+  } else if (more && RunsBesideLong(ask, view.now_ns)) {
     verdict.until_ns = std::max(verdict.until_ns, ask.long_until_ns);
   }
   return verdict;

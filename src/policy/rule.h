@@ -70,6 +70,11 @@ inline bool RunsBesideLong(const Ask& ask, std::int64_t now_ns) {
 bool WithinBound(const View& view, const Ask& ask, std::int64_t bound_ns);
 // When it will be so.
 std::int64_t WithinBoundAt(const View& view, const Ask& ask, std::int64_t bound_ns);
+// Something may go on beside or behind a kernel longer than the bound: not where those above allow less than
+// a quarter of the bound, or are not known.
+inline bool AllowsMore(const View& view) {
+  return 4 * view.allowed_in_flight_ns > view.settings.in_flight_bound_ns;
+}
 // The bound of fills for which `room_ns` is foretold: more than the setting as far as those above allow it,
 // and a small part of the room at most, so that it is large where a client rests and not between two kernels.
 std::int64_t FillBound(const View& view, std::int64_t room_ns);

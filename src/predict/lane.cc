@@ -12,6 +12,7 @@ constexpr std::int64_t kGuessNs = 100'000;  // chosen: length of a kernel of whi
 constexpr std::int64_t kMarginNs = 50'000;  // chosen: at full caution, beside a quarter of the gap
 constexpr std::uint64_t kHorizon = 1024;    // chosen: submits looked ahead where no wait comes
 constexpr std::uint32_t kLongestChain = 0x7fff;
+constexpr std::int64_t kLikelyPauseNs = 2'000;               // chosen: so long pauses are looked for
 constexpr std::uint8_t kMostAsked = 6;                       // chosen: not every sample asked for comes
 constexpr std::int64_t kCopiesRememberedNs = 2'000'000'000;  // chosen
 constexpr std::int64_t kArrivalSpareNs = 1'000;              // chosen: beside a quarter of the lead
@@ -63,7 +64,8 @@ Forecast LanePredictor::OnSubmit(const Submission& s) {
   e.submitted = now;
   const std::int64_t lead = LeadOf(e.place.position);
   const std::int64_t earliest = std::max(now + lead, s.not_before_ns);
-  chain_ = undisturbed_ > earliest ? chain_ + 1 : 0;
+  chain_ = occupied_ > earliest ? chain_ + 1 : 0;
+  occupied_ = std::max(occupied_ + std::max(pause_ns_, kLikelyPauseNs), earliest) + e.duration;
   e.chain = std::min<std::uint32_t>(chain_, kLongestChain) & kLongestChain;
   e.idle = std::max({disturbed_, s.not_before_ns, s.fill_until_ns}) <= now + lead;
   if (e.idle != 0 && e.place.position != nullptr && e.place.position->lead == 0 &&
@@ -188,12 +190,14 @@ Forecast LanePredictor::OnWaitReturn(std::int64_t now, std::uint64_t covered) {
     undisturbed_ = std::min(undisturbed_, now);
     disturbed_ = std::min(disturbed_, now);
     by_fills_ = std::min(by_fills_, now);
+    occupied_ = std::min(occupied_, now);
     unknown_in_flight_ = false;
   } else if (now > disturbed_end || wait_enter_ < last_disturbed) {
     // The wait ended when the device did: what is still on it moves along with the error.
     undisturbed_ += now - disturbed_end;
     disturbed_ += now - disturbed_end;
     by_fills_ += now - disturbed_end;
+    occupied_ += now - disturbed_end;
     shift_ += static_cast<std::uint64_t>(now - disturbed_end);
   }
   segment_ = sequence_ + 1;

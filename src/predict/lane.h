@@ -207,6 +207,7 @@ class LanePredictor {
   std::int64_t disturbed_ = 0;      // D
   std::int64_t by_fills_ = 0;       // as D, but as if no floor fill had ever run
   std::uint64_t shift_ = 0;         // sum of what both models were put right by
+  std::int64_t occupied_ = 0;       // as H, with the pauses that may yet have to be learned
   std::int64_t pause_ns_ = 0;       // what the device takes between two kernels, learned
   std::uint32_t pause_256_ = 0;     // the same times 256
   std::int64_t lead_ns_ = 0;
