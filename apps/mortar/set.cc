@@ -224,7 +224,9 @@ void AddSet(CLI::App& app, Invocation& invocation) {
       ->type_name("MODE");
   command->add_option("--switch-cost", options->switch_cost, "What changing programs costs, as 20us")
       ->type_name("TIME");
-  command->add_option("--bound", options->bound, "How much work a filler may have in flight in any case, as 200us")
+  command
+      ->add_option("--bound", options->bound,
+                   "How much work a filler may have in flight in any case, as 200us")
       ->type_name("TIME");
   command->add_option("--margin", options->margin, "Added to every fill's length, as 5us")->type_name("TIME");
   command->add_option("--device", options->device, "Only this device's board")->type_name("DEVICE");

@@ -134,7 +134,8 @@ void AddSimOptions(CLI::App& command, SimText* text) {
       ->type_name("TIME");
   command.add_option("--switch-cost", text->switch_cost, "Cost of a switch between contexts; 0 if not given")
       ->type_name("TIME");
-  command.add_option("--bound", text->bound, "What a filler may have in flight in any case; 200us if not given")
+  command
+      .add_option("--bound", text->bound, "What a filler may have in flight in any case; 200us if not given")
       ->type_name("TIME");
   command.add_option("--margin", text->margin, "Allowance in every fill; 0 if not given")->type_name("TIME");
   command.add_option("--gate-ns", text->gate_ns, "Host time of a decision at the gate, as measured live")
