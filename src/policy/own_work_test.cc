@@ -126,7 +126,7 @@ TEST_P(ALongKernelGoesAlone, UnderOtherPoliciesAndWhereThoseAboveAllowNoMore) {
   if (GetParam()) view_.settings.policy = model::PolicyId::kPriority;
   if (!GetParam()) view_.allowed_in_flight_ns = 50 * kUs;
   Submit(5000, 1);
-  for (const std::uint64_t stream : {1, 2}) {
+  for (const std::uint64_t stream : {std::uint64_t{1}, std::uint64_t{2}}) {
     const Verdict verdict = Submit(50, stream);
     EXPECT_EQ(verdict.reason, Reason::kInFlight);
     EXPECT_EQ(verdict.wake_at_ns, kNow + (GetParam() ? 5000 : 4850) * kUs);
