@@ -119,14 +119,18 @@ void LanePredictor::OnPeriodStart(std::int64_t now) {
   period_ns_ = periods_.Quantile(0.5);
 }
 
+std::int64_t LanePredictor::ArrivesWithin(const Step* step) const {
+  if (step == nullptr || step->lead == 0) return arrival_ns_;
+  const std::int64_t lead = LeadOf(step);
+  return lead + std::max(lead / 4, step->spread * Step::kSpreadNs) + kArrivalSpareNs;
+}
+
 Forecast LanePredictor::AfterSubmit(const Entry& e, const Submission& s) {
   Forecast forecast;
   forecast.busy_until_ns = disturbed_;
   forecast.withheld = requests_.withheld();
   forecast.spent = spent_;
-  const bool seen = e.place.position != nullptr && e.place.position->lead != 0;
-  const std::int64_t lead = LeadOf(e.place.position);
-  arrived_ = std::max(arrived_, s.now_ns + (seen ? lead + lead / 4 + kArrivalSpareNs : arrival_ns_));
+  arrived_ = std::max(arrived_, s.now_ns + ArrivesWithin(e.place.position));
   forecast.arrived_ns = arrived_;
   forecast.copies = CopiesOfLate(s.now_ns);
   if (s.offline) {

@@ -161,10 +161,13 @@ class LanePredictor {
   }
   void LearnEarly(const Entry& last, Step* position, std::int64_t now_ns);
   void LearnPause(const Entry& last, std::int64_t now_ns);
+  bool WasIdle(std::uint64_t sequence, std::int64_t lead_ns);
   void LearnLead(std::int64_t lead_ns, Step* step);
   std::int64_t LeadOf(const Step* step) const {
     return step != nullptr && step->lead != 0 ? std::int64_t{step->lead} - 1 : lead_ns_;
   }
+  // By when a submit that goes now is in the device's queue.
+  std::int64_t ArrivesWithin(const Step* step) const;
   // How long nothing was heard between two submits: what a reader of the board sees.
   std::int64_t Silence(const Entry& e, const Entry& next) const;
   void LearnGap(std::uint64_t sequence);

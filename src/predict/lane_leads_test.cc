@@ -64,6 +64,39 @@ TEST_F(LeadTest, ASubmitBehindOthersWorkTeachesNoLead) {
   EXPECT_EQ(lane_.lead_ns(), 0);
 }
 
+TEST_F(LeadTest, WhereLeadsDifferArrivalIsLater) {
+  for (int i = 0; i < 40; ++i) Round(8 * kUs);
+  Round(28 * kUs);
+  std::int64_t at = now_;
+  const std::int64_t late = Round(8 * kUs).arrived_ns - at;
+  EXPECT_NEAR(static_cast<double>(late), 8 * kUs + 20 * kUs + kUs, Step::kSpreadNs);
+  EXPECT_EQ(waited_.busy_until_ns, at + 48 * kUs) << "the models count from the usual start";
+  for (int i = 0; i < 40; ++i) Round(8 * kUs);
+  at = now_;
+  EXPECT_EQ(Round(8 * kUs).arrived_ns, at + 8 * kUs + 2 * kUs + kUs) << "it fades";
+}
+
+TEST_F(LeadTest, TheModelsOwnErrorIsNoLead) {
+  // Ten kernels a request, each 15 us after the one before is done; then a wait.
+  const auto request = [&](std::int64_t stall_ns) {
+    std::int64_t busy_for = 0;
+    for (int i = 0; i < 10; ++i) {
+      const std::int64_t at = now_;
+      busy_for = lane_.OnSubmit({.kernel = kernel_, .now_ns = at, .stream = 1}).busy_until_ns - at;
+      lane_.OnSampled(*kernel_, at, 40 * kUs, at + 5 * kUs + (i == 9 ? stall_ns : 0));
+      now_ += 60 * kUs;
+    }
+    lane_.OnWaitEnter(now_);
+    now_ += stall_ns;
+    lane_.OnWaitReturn(now_, lane_.last_sequence());
+    now_ += 500 * kUs;
+    return busy_for;
+  };
+  for (int i = 0; i < 40; ++i) EXPECT_LE(request(0), 45 * kUs);
+  request(200 * kUs);  // the device was behind, and no model knew
+  EXPECT_EQ(request(0), 45 * kUs);
+}
+
 TEST_F(LeadTest, CopiesAreRememberedForAWhile) {
   EXPECT_EQ(Round(kUs).copies, model::kNoCopies);
   EXPECT_EQ(Round(kUs, 500 * kUs, model::CopiesOf(model::Engine::kCopyIn)).copies, 0b010);

@@ -18,6 +18,7 @@ constexpr std::int64_t kDurationShare = 4;    // chosen: a further sample counts
 constexpr std::int64_t kDurationSpread = 16;  // chosen: a fill is charged a sixteenth more
 constexpr std::int64_t kBlockedNs = 2'000;    // chosen: a shorter wait does not show when the device was done
 constexpr std::int64_t kEarlyShare = 4;       // chosen: a further wait counts a quarter
+constexpr int kSpreadFades = 8;               // chosen: by so much of it with each undisturbed wait
 
 }  // namespace
 
@@ -38,7 +39,7 @@ void LanePredictor::OnSampled(const Kernel& kernel, std::int64_t submitted, std:
   const Entry& e = entry(low);
   if (e.submitted != submitted || e.kernel != &kernel) return;
   Step* step = PositionOf(low);
-  if (began >= submitted && e.idle != 0) LearnLead(began - submitted, step);
+  if (began >= submitted && WasIdle(low, began - submitted)) LearnLead(began - submitted, step);
   if (step == nullptr) return;
   const std::int64_t usual = kernel.duration_ns.load(std::memory_order_relaxed);
   const std::int64_t old = step->durations == 0 ? device_ns : std::int64_t{step->duration_ns};
@@ -48,6 +49,16 @@ void LanePredictor::OnSampled(const Kernel& kernel, std::int64_t submitted, std:
     learned = std::abs(device_ns - usual) < std::abs(old - usual) ? device_ns : old;
   step->duration_ns = static_cast<std::uint32_t>(std::clamp<std::int64_t>(learned, 1, UINT32_MAX));
   if (step->durations < UINT8_MAX) ++step->durations;
+}
+
+// The device had nothing to do when the submit came, for certain: a wait covered all before it, or the model
+// has had it idle for longer than the lead found. Else that lead may be the model's own error, and would stay
+// with its place.
+bool LanePredictor::WasIdle(std::uint64_t sequence, std::int64_t lead) {
+  const Entry& e = entry(sequence);
+  if (e.idle == 0) return false;
+  if (e.wait != 0 && waits_[e.wait - 1].depth == 0) return true;
+  return sequence > 1 && lead <= e.submitted - Disturbed(entry(sequence - 1));
 }
 
 void LanePredictor::LearnLead(std::int64_t lead, Step* step) {
@@ -75,6 +86,11 @@ void LanePredictor::LearnEarly(const Entry& last, Step* step, std::int64_t now) 
   if (step == nullptr || unknown_in_flight_ || last.fills != 0 || now - wait_enter_ < kBlockedNs) return;
   const std::int64_t missed =
       std::clamp<std::int64_t>(Undisturbed(last) - now, -INT32_MAX / 2, INT32_MAX / 2);
+  if (last.idle != 0 && step->early_ns != 0) {
+    const std::int64_t later = std::clamp<std::int64_t>(step->early_ns - missed, 0, Step::kMostSpreadNs);
+    const std::int64_t faded = step->spread - (step->spread + kSpreadFades - 1) / kSpreadFades;
+    step->spread = static_cast<std::uint8_t>(std::max(later / Step::kSpreadNs, faded));
+  }
   step->early_ns +=
       static_cast<std::int32_t>((missed - step->early_ns) / (step->early_ns == 0 ? 1 : kEarlyShare));
 }

@@ -32,11 +32,16 @@ struct alignas(64) Step {
   std::uint8_t ladder = 0;
   std::uint8_t durations = 0;  // samples behind duration_ns, up to 255
   std::uint8_t asked = 0;      // samples asked for because there were too few
+  // How much later than usual, of late, it was done though the device was idle: its lead differs as much. In
+  // units of kSpreadNs.
+  std::uint8_t spread = 0;
   // Only where something is learned.
   Recent gap;
   Recent gap_after_wait;
   Recent slack;
 
+  static constexpr std::int64_t kSpreadNs = 256;
+  static constexpr std::int64_t kMostSpreadNs = 255 * kSpreadNs;
   static constexpr std::uint32_t kReady = 4;          // chosen: fewer repetitions foretell nothing
   static constexpr std::uint8_t kMostExceptions = 3;  // chosen: in a row; then it is the rule
   bool ready() const { return learned >= kReady; }
