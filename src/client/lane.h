@@ -109,6 +109,7 @@ class Lane {
   bool in_request_ = false;  // as marked
   bool in_minibatch_ = false;
   std::int64_t minibatch_began_ = 0;
+  std::int64_t idle_after_ = 0;  // published
   // Not yet on the board.
   struct Pending {
     std::uint64_t submits = 0, gated = 0, gated_ns = 0, fills = 0, fill_ns = 0, device_ns = 0, waits = 0,

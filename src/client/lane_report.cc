@@ -46,8 +46,10 @@ void Lane::PublishLadders() {
     for (int r = 0; r < board::kRungs; ++r) {
       line.length_us[r].store(predictor_.ladders().length_us(static_cast<std::uint8_t>(ladder), r), kRelaxed);
     }
-    session_.slot().idle_after_ns.store(predictor_.ladders().idle_after_ns(), kRelaxed);
   }
+  const std::int64_t idle_after = predictor_.ladders().idle_after_ns();
+  if (idle_after == std::exchange(idle_after_, idle_after)) return;
+  session_.slot().idle_after_ns.store(idle_after, kRelaxed);
 }
 
 void Lane::Flush() {

@@ -74,7 +74,7 @@ class LanePredictor {
   // known.
   std::int64_t LengthOf(const Kernel& kernel) const;
 
-  void OnWaitEnter(std::int64_t now_ns) { wait_enter_ = now_ns; }
+  void OnWaitEnter(std::int64_t now_ns);
   // The wait returned; it covered submits up to `covered` (kNothing: none of this lane's).
   static constexpr std::uint64_t kNothing = 0;
   Forecast OnWaitReturn(std::int64_t now_ns, std::uint64_t covered);

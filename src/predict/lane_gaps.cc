@@ -17,6 +17,14 @@ std::int64_t LanePredictor::Silence(const Entry& e, const Entry& next) const {
   return next.submitted - began;
 }
 
+// A wait is a sign of life too: a program that rests before it waits for nothing (as many do where a request
+// begins) was silent for as long as one that rests before it submits.
+void LanePredictor::OnWaitEnter(std::int64_t now) {
+  wait_enter_ = now;
+  if (sequence_ == 0) return;
+  ladders_.AddSilence(now - (returned_ != 0 ? returned_ : std::max(entry(sequence_).submitted, disturbed_)));
+}
+
 void LanePredictor::LearnGap(std::uint64_t sequence) {
   Entry& e = entry(sequence);
   const Entry& next = entry(sequence + 1);

@@ -160,7 +160,22 @@ TEST_F(LaneTest, OutOfOrderQueueHasGapsAndNoSlack) {
   EXPECT_EQ(f.latest_free_ns, 0);
 }
 
-// Floors' harm is told from fills': as much as there would have been without them is the fills'.
+// As many serve: each request begins with a wait for nothing, and that with a rest of 30 ms.
+TEST_F(LaneTest, ARestBeforeAWaitIsOneToo) {
+  Kernel* kernel = Make(1, 100);
+  for (int request = 0; request < 40; ++request) {
+    for (int i = 0; i < 20; ++i) {
+      Submit(kernel);
+      now_ += 20 * kUs;
+    }
+    Wait();
+    now_ += 30'000 * kUs;
+    lane_.OnWaitEnter(now_);
+    lane_.OnWaitReturn(now_, LanePredictor::kNothing);
+    now_ += 200 * kUs;
+  }
+  EXPECT_NEAR(static_cast<double>(lane_.ladders().idle_after_ns()), 30e6, 3e6);
+}
 
 }  // namespace
 }  // namespace mortar::predict

@@ -262,7 +262,8 @@ void World::ReturnFromWait(ThreadData& t, Ns now) {
     c.own.EndsAt(std::max(now, predictor.busy_until_ns()));
     if (c.rivals) DrawClaimBack(t.client, c.own.until_ns);
   }
-  while (predictor.TakeChangedLadder() >= 0) c.idle_after = predictor.ladders().idle_after_ns();
+  while (predictor.TakeChangedLadder() >= 0) continue;
+  c.idle_after = predictor.ladders().idle_after_ns();
   Publish(t, policy::Doing::kRunning, now, forecast);
   ++c.result.waits;
   Trace(c, {.kind = static_cast<std::uint32_t>(model::TraceKind::kWait),
