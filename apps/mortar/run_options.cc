@@ -64,7 +64,7 @@ void AddRunOptions(CLI::App& command, RunOptions& options) {
   command
       .add_option(
           "--slice", options.slice,
-          "Submit its long kernels and copies in pieces of about this, where that is safe (OpenCL); whole if "
+          "Submit long copies, and OpenCL kernels where that is safe, in pieces of about this; whole if "
           "not given")
       ->type_name("TIME");
   command.add_flag("--strict", options.strict, "Refuse to start where it could not be scheduled");

@@ -224,7 +224,7 @@ TEST_F(CopiesTest, RefusedAtOnceIsRefusedOnce) {
 
 TEST_F(CopiesTest, RefusedLaterTriesTheRestAsOneAndLeavesNothingUnderWay) {
   AddRival();
-  for (const cl_bool blocking : {CL_FALSE, CL_TRUE}) {
+  for (const cl_bool blocking : {cl_bool{CL_FALSE}, cl_bool{CL_TRUE}}) {
     Forget();
     mock.copies_left.store(3);
     EXPECT_EQ(Write(6600 * kKiB, blocking), CL_OUT_OF_RESOURCES);
