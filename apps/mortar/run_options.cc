@@ -64,7 +64,8 @@ void AddRunOptions(CLI::App& command, RunOptions& options) {
   command
       .add_option(
           "--slice", options.slice,
-          "Submit its long kernels in pieces of about this, where that is safe (OpenCL); whole if not given")
+          "Submit long copies, and OpenCL kernels where that is safe, in pieces of about this; whole if "
+          "not given")
       ->type_name("TIME");
   command.add_flag("--strict", options.strict, "Refuse to start where it could not be scheduled");
   command.add_option("--emulate", options.emulate, "Run on the emulated device that this table describes")

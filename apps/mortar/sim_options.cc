@@ -85,7 +85,7 @@ base::Result<std::vector<DeviceChoice>> ReadSimOptions(const SimText& text) {
   }
   if (options.device.slice_ns < 1000) return Wrong("--slice: at least 1us, as 2ms");
   if (!(text.split_us >= 0) || text.split_us > kLongestPieceUs || (text.split_us > 0 && text.split_us < 1)) {
-    return Wrong("--split-us: from 1 to 1000000, or 0 for whole kernels");
+    return Wrong("--split-us: from 1 to 1000000, or 0 for none");
   }
   if (!(text.split_cost_us >= 0) || text.split_cost_us > kLongestPieceUs) {
     return Wrong("--split-cost-us: from 0 to 1000000");
@@ -121,7 +121,9 @@ void AddSimOptions(CLI::App& command, SimText* text) {
       ->type_name("TIME");
   command.add_option("--requests", text->requests, "End earlier, after so many requests of the holder")
       ->type_name("N");
-  command.add_option("--split-us", text->split_us, "Cut the filler's kernels into pieces of at most N us")
+  command
+      .add_option("--split-us", text->split_us,
+                  "Cut the filler's kernels and copies into pieces of at most N us")
       ->type_name("N");
   command.add_option("--split-cost-us", text->split_cost_us, "Device time that each piece costs on top")
       ->type_name("N");

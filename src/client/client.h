@@ -34,7 +34,7 @@ bool StrictlyJoined(Device* device);
 // As CurrentLane, but never joins: for waits.
 Lane* LaneIfJoined(Device* device);
 
-// How long the pieces of a long kernel are to be; 0: kernels are submitted whole. A load.
+// How long the pieces of a long kernel or copy are to be; 0: they are submitted whole. A load.
 std::int64_t SliceNs();
 
 // The kernel `id` on this device. `name`: used when it is new. Null if the table is full.

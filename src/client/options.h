@@ -22,8 +22,8 @@ struct Options {
   bool record_profile = false;    // MORTAR_PROFILE_RECORD=1: time every launch, keep offline means
   std::string profile_directory;  // MORTAR_PROFILES; empty: nothing is kept
   std::string trace_directory;    // MORTAR_TRACE; empty: no trace
-  // MORTAR_SLICE: kernels that take longer are submitted in pieces of about this, where that is safe; 0:
-  // never.
+  // MORTAR_SLICE: kernels and copies that take longer are submitted in pieces of about this, where that is
+  // safe; 0: never.
   std::uint32_t slice_ns = 0;
 };
 

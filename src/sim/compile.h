@@ -17,7 +17,7 @@ struct CompileOptions {
   bool drain_requests = false;
   bool blocking = false;          // every launch waits for itself
   bool median_latencies = false;  // launch latencies and short pauses at the recording's medians
-  Ns split_ns = 0;                // kernels longer than this are cut into pieces; 0: whole
+  Ns split_ns = 0;                // kernels and copies longer than this are cut; 0: whole
   Ns split_cost_ns = 0;           // device time that each piece costs on top
 };
 

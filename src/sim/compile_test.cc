@@ -63,6 +63,53 @@ TEST(CompileTest, CutKernelsKeepTheirWorkAndPayForEachPiece) {
   EXPECT_EQ(lap.untils[wait.first_until].ordinal, 14U);
 }
 
+// Copies of 130 us, the last of each request one that its call waits for.
+trace::Recording Copies(trace::CopyPath path, trace::OpKind kind = trace::OpKind::kCopy) {
+  trace::Recording r = Draw({.duration = 130 * kUs});
+  r.identities[0].kind = kind;
+  r.identities[0].path = path;
+  for (const trace::HostCall& call : r.calls) {
+    if (call.waits.count == 0) continue;
+    trace::HostCall& copy = r.calls[static_cast<std::size_t>(&call - r.calls.data()) - 1];
+    copy.kind = trace::CallKind::kSyncCopy;
+    copy.waits = call.waits;
+    copy.tail_ns = call.tail_ns;
+  }
+  return r;
+}
+
+TEST(CompileTest, CopiesAreCutAsKernelsAre) {
+  const std::pair<trace::CopyPath, Engine> paths[] = {{trace::CopyPath::kHostToDevice, Engine::kCopyIn},
+                                                      {trace::CopyPath::kDeviceToHost, Engine::kCopyOut},
+                                                      {trace::CopyPath::kDeviceToDevice, Engine::kCompute}};
+  for (const auto& [path, engine] : paths) {
+    const auto program = Compile(Copies(path), {.split_ns = 50 * kUs, .split_cost_ns = 5 * kUs});
+    ASSERT_TRUE(program.ok());
+    const Lap& lap = (*program)->judge;
+    ASSERT_EQ(lap.ops.size(), 30U);  // three pieces each
+    EXPECT_EQ(lap.device_ns, 10 * 130 * kUs);
+    EXPECT_EQ(lap.ops[0].duration_ns, lap.ops[0].useful_ns + 5 * kUs);
+    EXPECT_EQ(lap.ops[2].engine, engine);
+    // A mark, and then each piece a submit of its own; the call's own time is the last one's.
+    const std::vector<Step>& steps = lap.threads[0];
+    for (std::uint32_t i = 0; i < 15; ++i) {
+      EXPECT_EQ(steps[1 + i].first_op, i);
+      EXPECT_EQ(steps[1 + i].op_count, 1U);
+      EXPECT_EQ(steps[1 + i].call_ns, i % 3 == 2 ? 4 * kUs : 0);
+      EXPECT_EQ(steps[1 + i].think_ns > 0, i % 3 == 0);
+      // Only the last copy's call waits, and only its last piece.
+      EXPECT_EQ(steps[1 + i].waits, i == 14) << i;
+    }
+    const Step& last = steps[15];
+    ASSERT_EQ(last.until_count, 1U);
+    EXPECT_EQ(lap.untils[last.first_until].ordinal, 14U);
+    EXPECT_EQ(last.tail_ns, 3 * kUs);
+  }
+  const auto sets = Compile(Copies(trace::CopyPath::kUnsaid, trace::OpKind::kSet), {.split_ns = 50 * kUs});
+  ASSERT_TRUE(sets.ok());
+  EXPECT_EQ((*sets)->judge.ops.size(), 10U) << "fills of memory are left whole";
+}
+
 TEST(CompileTest, BlockingWaitsAfterEveryLaunch) {
   const auto program = Compile(Draw({}), {.blocking = true});
   ASSERT_TRUE(program.ok());

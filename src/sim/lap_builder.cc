@@ -20,8 +20,8 @@ LapBuilder::LapBuilder(const trace::Recording& recording, const CompileOptions& 
 
 std::uint32_t LapBuilder::PiecesOf(Index op) const {
   const Ns duration = r_.ops[op].duration_ns;
-  const bool kernel = r_.identities[r_.ops[op].identity].kind == trace::OpKind::kKernel;
-  if (options_.split_ns <= 0 || duration <= options_.split_ns || !kernel) return 1;
+  const bool set = r_.identities[r_.ops[op].identity].kind == trace::OpKind::kSet;
+  if (options_.split_ns <= 0 || duration <= options_.split_ns || set) return 1;
   return static_cast<std::uint32_t>((duration + options_.split_ns - 1) / options_.split_ns);
 }
 
@@ -156,8 +156,8 @@ void LapBuilder::AddLaunches(const trace::HostCall& call, Step step, Lap* lap, s
     steps->push_back(step);
     return;
   }
-  // Cut kernels, and graphs with them: one launch a piece. The call's own host time is spent once, at its
-  // end.
+  // Cut kernels and copies, and graphs with them: one launch a piece. The call's own host time is spent once,
+  // at its end, and what it waits for it waits for there.
   Step piece = step;
   piece.waits = false;
   piece.call_ns = 0;

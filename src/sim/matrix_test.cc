@@ -60,6 +60,41 @@ TEST(MatrixTest, TotalsAddUpByPolicy) {
   EXPECT_GT(work, 0);
 }
 
+// Both copy to the device: the holder 20 us of every 200, the filler for 2 ms at a time.
+TEST(MatrixTest, CopiesInPiecesFitBetweenTheHoldersCopies) {
+  const auto copies = [](const std::string& name, const RecordingSketch& sketch) {
+    trace::Recording r = Draw(sketch, name);
+    r.identities[0].kind = trace::OpKind::kCopy;
+    r.identities[0].path = trace::CopyPath::kHostToDevice;
+    return Source{name, name, std::make_shared<const trace::Recording>(std::move(r))};
+  };
+  const std::vector<Source> holders{copies("holder", {.launches = 20, .apart = 200 * kUs})};
+  const std::vector<Source> fillers{copies("filler", {.launches = 3, .apart = 8 * kUs, .duration = 2 * kMs})};
+  for (const Ns split : {Ns{0}, 50 * kUs}) {
+    PairOptions options;
+    options.for_ns = 200 * kMs;
+    options.blocking = true;
+    options.split_ns = split;
+    Bench bench(options);
+    const auto status = MeasureMatrix(
+        bench, holders, fillers, {Policy::kFill}, 1,
+        [&](const MatrixCell&, const Row& row) {
+          if (split == 0) {
+            EXPECT_EQ(row.filler_work_ns, 0);
+            EXPECT_EQ(row.gap_work_ns, 0);
+            EXPECT_EQ(row.slack_work_ns, 0);
+          } else {
+            EXPECT_LT(row.mean_x, 1.02);
+            EXPECT_GT(row.gap_work_ns, 0.7e9);  // three pieces and more in each gap of 180 us
+            EXPECT_GE(row.slack_work_ns, row.gap_work_ns);
+            EXPECT_GT(row.filler_work_ns, 0.6e9);
+          }
+        },
+        [](std::size_t, std::size_t) {});
+    EXPECT_TRUE(status.ok());
+  }
+}
+
 TEST(MatrixTest, HalfLoadLeavesHalfOfTheTimeToWait) {
   PairOptions options = Short();
   options.arrivals = *trace::ParseArrivals("periodic:50%");

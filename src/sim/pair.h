@@ -22,7 +22,7 @@ struct PairOptions {
   trace::ArrivalSpec arrivals;  // of the holder
   Ns for_ns = 5'000'000'000;
   std::uint64_t max_requests = UINT64_MAX;
-  Ns split_ns = 0;  // cuts the filler's kernels
+  Ns split_ns = 0;  // cuts the filler's kernels and copies
   Ns split_cost_ns = 0;
   bool blocking = false;   // the holder waits after every launch
   bool jitter = true;      // of the holder

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "backend/cuda/stream_use.h"
 #include "base/log.h"
 #include "client/client.h"
 #include "cuda/api/device_name.h"
@@ -122,6 +123,7 @@ Mode DecideMode() {
   Mode decided = Mode::kPassing;
   bool refuse = false;
   if (Library() != nullptr && client::Start(&refuse) && NewEnough()) decided = Mode::kActive;
+  if (decided == Mode::kActive && client::SliceNs() > 0) cuts_copies.store(true);
   if (refuse) decided = Mode::kRefusing;
   current_mode.store(decided, std::memory_order_release);
   return decided;

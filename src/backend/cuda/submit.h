@@ -7,6 +7,7 @@
 #include "backend/cuda/captures.h"
 #include "backend/cuda/places.h"
 #include "backend/cuda/samples.h"
+#include "backend/cuda/stream_use.h"
 #include "client/session.h"
 
 namespace mortar::cuda {
@@ -43,6 +44,7 @@ struct Submission {
   bool occupies = true;               // false: takes no device time, is never held
   bool may_sample = true;
   bool waits = false;  // the call itself waits for the device
+  bool held = true;    // false: another thread waits for it
   model::Copies copies = 0;
 };
 
@@ -86,14 +88,16 @@ template <typename Call>
 inline CUresult Submit(const Caller& caller, const Submission& submission, Call&& call) noexcept {
   client::Lane* lane = caller.lane;
   const std::uint64_t number = NumberOf(caller.stream);
-  const client::Ticket ticket = lane->BeforeSubmit({.kernel = submission.kernel,
-                                                    .stream = number,
-                                                    .ordered = true,
-                                                    .copies = submission.copies,
-                                                    .gated = submission.occupies && !client::InCallback()});
+  const client::Ticket ticket =
+      lane->BeforeSubmit({.kernel = submission.kernel,
+                          .stream = number,
+                          .ordered = true,
+                          .copies = submission.copies,
+                          .gated = submission.occupies && submission.held && !client::InCallback()});
   thread_activity.last_submit = ticket.sequence;
   if (submission.waits) lane->EnterWait();
   CUresult status = CUDA_SUCCESS;
+  const StreamUseScope use(caller.stream, lane);
   if (ticket.sample && submission.may_sample && !AnyCapture() && CanSample(lane->session()) &&
       (lane->session().times_all() || !IsDisturbed(ticket, submission.kernel))) [[unlikely]] {
     status = SubmitSampled(caller, submission.kernel, ticket.at_ns, call);

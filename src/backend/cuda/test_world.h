@@ -40,6 +40,7 @@ class CudaTest : public testing::Test {
       setenv("MORTAR_PROFILES", "", 1);
       setenv("MORTAR_NAME", "program", 1);
       setenv("MORTAR_PRIORITY", "5", 1);
+      setenv("MORTAR_SLICE", "1000000", 1);
       setenv("MORTAR_CUDA_DRIVER", MOCK_DRIVER, 1);
       void* library = dlopen(MOCK_DRIVER, RTLD_NOW | RTLD_LOCAL);
       return reinterpret_cast<MockCuda* (*)()>(dlsym(library, "mortar_mock_cuda"))();

@@ -4,6 +4,7 @@
 
 #include "backend/cuda/functions.h"
 #include "backend/cuda/memory.h"
+#include "backend/cuda/pieces.h"
 #include "backend/cuda/submit.h"
 #include "model/kernel_id.h"
 
@@ -56,6 +57,7 @@ struct Row {
   bool per_thread;
   Waits waits;
   model::Copies copies;
+  bool is_copy;
 };
 
 // CUDA devices have engines for copies to and from the host; where a copy goes is not always told.
@@ -67,14 +69,23 @@ constexpr model::Copies CopiesOf(std::string_view kind) {
 }
 
 // `bytes` and `host` look into what the program passed: only for calls that Mortar handles.
-template <typename Bytes, typename Host, typename Call>
-CUresult Transfer(const Row& row, CUstream stream, Bytes&& bytes, Host&& host, Call&& call) noexcept {
+template <typename Part, typename Bytes, typename Host, typename Call, typename Linear, typename CallWith>
+CUresult Transfer(const Row& row, CUstream stream, Bytes&& bytes, Host&& host, Call&& call, Linear&& linear,
+                  const CallWith& call_with) noexcept {
   const Caller caller = FindCaller(stream, row.per_thread);
   if (!caller) return call();
   const model::LaunchShape shape{.shared_bytes = bytes()};
   predict::Kernel* kernel = client::FindKernel(caller.device, model::MakeKernelId(row.hash, shape), row.kind);
   if (!row.occupies) LearnAsEmpty(caller.lane, kernel);
   const bool waits = row.waits == kAlways || (row.waits == kIfPageable && IsPageable(host()));
+  if (CutsCopies() && row.is_copy) [[unlikely]] {
+    const auto call_part = [](const void* context, std::size_t at, std::size_t count) {
+      return (*static_cast<const CallWith*>(context))(Part{at, count});
+    };
+    if (const auto status =
+            CopyInPieces(caller, linear(), {row.hash, row.kind, row.copies, waits, call_part, &call_with}))
+      return *status;
+  }
   return Submit(caller,
                 {.kernel = kernel,
                  .occupies = row.occupies,
@@ -142,13 +153,21 @@ constexpr bool kOrder = false;
 
 }  // namespace
 
-#define MORTAR_CUDA_TRANSFER(symbol, class, kind, per_thread, stream, bytes, waits, host, parameters,       \
-                             arguments)                                                                     \
-  MORTAR_CUDA_HANDLER(symbol) parameters noexcept {                                                         \
-    static constexpr Row kRow{kind, HashLiteral(kind), k##class, (per_thread) != 0, waits, CopiesOf(kind)}; \
-    return Transfer(                                                                                        \
-        kRow, stream, [&]() -> std::size_t { return bytes; }, [&]() -> const void* { return host; },        \
-        [&] { return Driver<Symbol::symbol, (per_thread) != 0>::Call arguments; });                         \
+#define MORTAR_CUDA_TRANSFER(symbol, class, kind, per_thread, stream, bytes, waits, host, parameters, \
+                             arguments)                                                               \
+  MORTAR_CUDA_HANDLER(symbol) parameters noexcept {                                                   \
+    static constexpr Row kRow{kind,                                                                   \
+                              HashLiteral(kind),                                                      \
+                              k##class,                                                               \
+                              (per_thread) != 0,                                                      \
+                              waits,                                                                  \
+                              CopiesOf(kind),                                                         \
+                              std::string_view(kind).starts_with("copy")};                            \
+    return Transfer<CallPart<Symbol::symbol>>(                                                        \
+        kRow, stream, [&]() -> std::size_t { return bytes; }, [&]() -> const void* { return host; },  \
+        [&] { return Driver<Symbol::symbol, (per_thread) != 0>::Call arguments; },                    \
+        [&] { return kReadLinear arguments; },                                                        \
+        [&](const CallPart<Symbol::symbol>& part) { return part arguments; });                        \
   }
 #include "cuda/generated/transfers.def"
 #undef MORTAR_CUDA_TRANSFER

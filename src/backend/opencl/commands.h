@@ -31,6 +31,9 @@ struct Kind {
   std::uint64_t hash;
   constexpr explicit Kind(std::string_view n) : name(n), hash(HashLiteral(n)) {}
 };
+inline constexpr Kind kRead("read buffer");
+inline constexpr Kind kWrite("write buffer");
+inline constexpr Kind kCopy("copy buffer");
 
 // What one of a call's arguments says: a size, a number of objects, or a region. Nothing: the driver will
 // refuse it.

@@ -113,9 +113,9 @@ cl_int CL_API_CALL EnqueueNDRangeKernel(cl_command_queue queue, cl_kernel kernel
     if (local != nullptr) shape.block[i] = local[i];
   }
   if (kernel_info->safety.load(std::memory_order_relaxed) != slicing::Safety::kNever) [[unlikely]] {
-    const RangeLaunch launch{queue,  *info,  lane,  kernel, *kernel_info, dimensions,
-                             offset, global, local, waits,  wait_list,    event};
-    if (const std::optional<cl_int> status = EnqueueInPieces(launch)) return *status;
+    const Enqueue enqueue{queue, *info, lane, waits, wait_list, event};
+    const RangeLaunch launch{kernel, *kernel_info, dimensions, offset, global, local};
+    if (const std::optional<cl_int> status = LaunchInPieces(enqueue, launch)) return *status;
   }
   return Submit(queue, *info, lane, Identify(info->device, *kernel_info, shape), false, event, call);
 }

@@ -50,6 +50,7 @@ const cl_icd_dispatch* Install(const cl_icd_dispatch& target, cl_uint entries) {
     if (client::SliceNs() > 0) {
       InstallPrograms(&table);
       InstallSlices(&table);
+      InstallCopies(&table);
     }
     InstallWaits(&table);
     InstallMemoryLimit(&table);

@@ -39,7 +39,7 @@ struct Queue {
   // Submit, read by whoever enqueues a marker.
   std::atomic<const client::Lane*> last_lane{nullptr};
   std::atomic<std::uint64_t> last_sequence{0};
-  // Once a second thread has submitted here. The lane whose kernel is under way in pieces (slices.h).
+  // Once a second thread has submitted here. The lane whose command is under way in pieces (slices.h).
   std::atomic<bool> several_threads{false};
   std::atomic<const client::Lane*> in_pieces{nullptr};
 };
@@ -81,6 +81,7 @@ void InstallCommands(cl_icd_dispatch* table);
 void InstallExtensions(cl_icd_dispatch* table);
 void InstallPrograms(cl_icd_dispatch* table);
 void InstallSlices(cl_icd_dispatch* table);
+void InstallCopies(cl_icd_dispatch* table);  // over InstallTransfers
 void InstallWaits(cl_icd_dispatch* table);
 
 }  // namespace mortar::opencl

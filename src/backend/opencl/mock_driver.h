@@ -82,6 +82,10 @@ class MockDriver {
   std::atomic<std::int64_t> ns_per_item{0};
   // So many more kernels are taken, and then CL_OUT_OF_RESOURCES; below 0: all.
   std::atomic<int> kernels_left{-1};
+  // The same of copies of buffers.
+  std::atomic<std::int64_t> ns_per_kib{0};
+  std::atomic<int> copies_left{-1};
+  std::atomic<cl_mem> parent{nullptr};  // every buffer is a part of it
   std::atomic<int> flushes{0};
   std::atomic<int> enqueues{0};
   std::atomic<int> alive{0};  // references to events of commands that are held by anyone

@@ -298,11 +298,8 @@ MockDriver::MockDriver() {
   auto* words = reinterpret_cast<void (**)()>(&dispatch_);
   std::fill_n(words, kTableSize, &Unexpected);
   MORTAR_MOCK_SUBMIT(clEnqueueTask);
-  MORTAR_MOCK_SUBMIT(clEnqueueReadBuffer);
-  MORTAR_MOCK_SUBMIT(clEnqueueWriteBuffer);
   MORTAR_MOCK_SUBMIT(clEnqueueReadBufferRect);
   MORTAR_MOCK_SUBMIT(clEnqueueWriteBufferRect);
-  MORTAR_MOCK_SUBMIT(clEnqueueCopyBuffer);
   MORTAR_MOCK_SUBMIT(clEnqueueCopyBufferRect);
   MORTAR_MOCK_SUBMIT(clEnqueueFillBuffer);
   MORTAR_MOCK_SUBMIT(clEnqueueUnmapMemObject);
@@ -329,6 +326,7 @@ MockDriver::MockDriver() {
   MORTAR_MOCK_CALL(clEnqueueWaitForEvents);
   dispatch_.clEnqueueNDRangeKernel = LaunchRange;
   InstallMockPrograms(&dispatch_);
+  InstallMockCopies(&dispatch_);
   dispatch_.clEnqueueMapBuffer = MapBuffer;
   dispatch_.clEnqueueMapImage = MapImage;
   dispatch_.clEnqueueMarker = Marker;
@@ -372,6 +370,9 @@ void MockDriver::Clear() {
   duration_ns.store(0);
   ns_per_item.store(0);
   kernels_left.store(-1);
+  ns_per_kib.store(0);
+  copies_left.store(-1);
+  parent.store(nullptr);
   ranges_made_.store(0);
 }
 

@@ -35,6 +35,7 @@ struct Recorded<kName, cl_int(CL_API_CALL*)(Arguments...)> {
 
 // Programs: handles come round again.
 void InstallMockPrograms(cl_icd_dispatch* table);
+void InstallMockCopies(cl_icd_dispatch* table);
 
 // The extension function of this name; null if the mock has none.
 void* MockExtension(const char* name);

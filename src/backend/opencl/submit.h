@@ -11,8 +11,8 @@
 
 namespace mortar::opencl {
 
-// The calling thread comes to a queue where another submitted last: from now on no kernel is put there in
-// pieces, and one that is under way in pieces is waited for (slices.h).
+// The calling thread comes to a queue where another submitted last: from now on nothing is put there in
+// pieces, and what is under way in pieces is waited for (slices.h).
 void ArriveAt(Queue& queue, const client::Lane* lane) noexcept;
 
 // A submit on `queue` of `kernel` (null: unknown). `call(event*)` makes the driver's call with the event

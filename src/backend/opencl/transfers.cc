@@ -5,9 +5,6 @@
 namespace mortar::opencl {
 namespace {
 
-constexpr Kind kRead("read buffer");
-constexpr Kind kWrite("write buffer");
-constexpr Kind kCopy("copy buffer");
 constexpr Kind kFill("fill buffer");
 constexpr Kind kMap("map buffer");
 constexpr Kind kUnmap("unmap");

@@ -11,6 +11,7 @@
 
 #include "board/board.h"
 #include "board/test_support.h"
+#include "board/view.h"
 #include "model/model.h"
 #include "support/program.h"
 
@@ -48,14 +49,16 @@ class ConformanceTest : public testing::Test {
   }
   // Beside another client that is busy all the time, and suffers whatever it may: within 2 % the suite takes
   // minutes.
-  void ExpectSameBeside(const std::string& priority) {
+  void ExpectSameBeside(const std::string& priority,
+                        const std::vector<std::string>& more = {"--name", "suite"}) {
     Program other(MORTAR_TOOL,
                   {"run", "--sim-device", CONFORMANCE_DEVICE, "--no-check", "--name", "other",
                    "--max-slowdown", "1000%", "--priority", priority, "--", CONFORMANCE, "holder"},
                   environment);
     ASSERT_EQ(other.ReadLine(), "at work");
-    EXPECT_EQ(Run({"--no-check", "--name", "suite", "--priority", "5", "--strict"}),
-              std::vector<std::string>());
+    std::vector<std::string> flags = {"--no-check", "--priority", "5", "--strict"};
+    flags.insert(flags.end(), more.begin(), more.end());
+    EXPECT_EQ(Run(flags), std::vector<std::string>());
     other.CloseInput();
     EXPECT_EQ(other.ReadLine(), "right");
   }
@@ -70,6 +73,16 @@ class ConformanceTest : public testing::Test {
     auto board = board::Board::Open(boards.path(), kBoard, /*create=*/false);
     std::uint64_t sum = 0;
     for (int i = 0; board.ok() && i < board::kSlots; ++i) sum += board->slot(i).counters.submits.load();
+    return sum;
+  }
+  // Those of one name.
+  std::uint64_t CountedOf(const std::string& name) {
+    auto board = board::Board::Open(boards.path(), kBoard, /*create=*/false);
+    std::uint64_t sum = 0;
+    for (int i = 0; board.ok() && i < board::kSlots; ++i) {
+      const board::Slot& slot = board->slot(i);
+      if (board::ReadText(slot.name).starts_with(name)) sum += slot.counters.submits.load();
+    }
     return sum;
   }
 
@@ -107,6 +120,15 @@ TEST_P(PolicyConformanceTest, SameAsAFillerBesideAHolder) {
   if (!std::filesystem::exists(SHIM)) GTEST_SKIP() << "the shim is not built";
   SetPolicy(GetParam());
   ExpectSameBeside("0");
+}
+
+// Every copy that can be is cut, as finely as can be said.
+TEST_F(ConformanceTest, SameAsAFillerWhoseCopiesGoInPieces) {
+  if (!std::filesystem::exists(SHIM)) GTEST_SKIP() << "the shim is not built";
+  ExpectSameBeside("0");
+  const std::uint64_t whole = CountedOf("suite");
+  ExpectSameBeside("0", {"--slice", "10us", "--name", "sliced"});
+  EXPECT_GT(CountedOf("sliced"), whole + 500) << "some 70 copies of 3 MiB";
 }
 
 INSTANTIATE_TEST_SUITE_P(Policies, PolicyConformanceTest, testing::ValuesIn(model::kPolicies),

@@ -56,6 +56,7 @@ cl_int EnqueueAdd(const Host& host, cl_command_queue queue, cl_mem buffer, std::
 using Section = void (*)(const Host& host);
 void Kernels(const Host& host);
 void Copies(const Host& host);
+void LongCopies(const Host& host);
 void RectCopies(const Host& host);
 void Maps(const Host& host);
 void Waits(const Host& host);

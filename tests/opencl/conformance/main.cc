@@ -15,6 +15,7 @@ const struct {
 } kSections[] = {
     {"kernels", Kernels},
     {"copies", Copies},
+    {"long_copies", LongCopies},
     {"rect_copies", RectCopies},
     {"maps", Maps},
     {"waits", Waits},

@@ -39,7 +39,8 @@ struct MockCall {
 struct MockCuda {
   // What a function answers; success where nothing is set.
   std::array<std::atomic<int>, kSymbols> answers{};
-  std::array<std::atomic<int>, kSymbols> calls{};  // how often each was called
+  std::array<std::atomic<int>, kSymbols> calls{};           // how often each was called
+  std::array<std::atomic<int>, kSymbols> answered_after{};  // so many calls succeed before
   std::atomic<int> version{13000};
   std::atomic<int> devices{1};
   std::atomic<CUcontext> context{reinterpret_cast<CUcontext>(0xc0)};  // current in every thread
@@ -67,13 +68,14 @@ struct MockCuda {
 
   template <typename... Arguments>
   CUresult Record(Symbol symbol, const Arguments&... arguments) {
-    calls[static_cast<std::size_t>(Index(symbol))].fetch_add(1);
+    const int before = calls[static_cast<std::size_t>(Index(symbol))].fetch_add(1);
     const std::lock_guard lock(mutex);
     MockCall& call = log[logged.load() % kCalls];
     call.symbol = Index(symbol);
     call.count = sizeof...(Arguments);
     call.words = {Word(arguments)...};
     logged.fetch_add(1);
+    if (before < answered_after[static_cast<std::size_t>(Index(symbol))].load()) return CUDA_SUCCESS;
     return static_cast<CUresult>(answers[static_cast<std::size_t>(Index(symbol))].load());
   }
   // The newest call of `symbol`, or null.
@@ -86,8 +88,14 @@ struct MockCuda {
   }
   int CallsOf(Symbol symbol) const { return calls[static_cast<std::size_t>(Index(symbol))].load(); }
   void Answer(Symbol symbol, int result) { answers[static_cast<std::size_t>(Index(symbol))].store(result); }
+  // From the call on that follows so many since Clear.
+  void AnswerAfter(Symbol symbol, int succeed, int result) {
+    answered_after[static_cast<std::size_t>(Index(symbol))].store(succeed);
+    Answer(symbol, result);
+  }
   void Clear() {
     for (auto& answer : answers) answer.store(0);
+    for (auto& number : answered_after) number.store(0);
     for (auto& number : calls) number.store(0);
     version = 13000;
     devices = 1;

@@ -49,10 +49,4 @@ Range PieceOf(const Range& range, const Cutting& cutting, std::size_t first, std
   return piece;
 }
 
-std::size_t UnitsWithin(std::int64_t limit_ns, std::size_t known_units, std::int64_t known_ns) {
-  const double units = static_cast<double>(known_units) * static_cast<double>(limit_ns) /
-                       static_cast<double>(std::max<std::int64_t>(known_ns, 1));
-  return static_cast<std::size_t>(std::clamp(units, 1.0, static_cast<double>(kMostItems)));
-}
-
 }  // namespace mortar::slicing

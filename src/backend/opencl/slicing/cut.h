@@ -41,7 +41,4 @@ Cutting FindCutting(const Range& range, Safety safety);
 // The part of `range` from unit `first` on, `count` units long. REQUIRES: count > 0, first + count <= units.
 Range PieceOf(const Range& range, const Cutting& cutting, std::size_t first, std::size_t count);
 
-// How many units a piece should have: of `limit_ns` at most, as `known_units` take `known_ns`. At least 1.
-std::size_t UnitsWithin(std::int64_t limit_ns, std::size_t known_units, std::int64_t known_ns);
-
 }  // namespace mortar::slicing

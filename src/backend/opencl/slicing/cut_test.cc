@@ -93,13 +93,5 @@ TEST(CutTest, WhatIsNotToBeCut) {
   EXPECT_EQ(FindCutting(none, Safety::kAlways).units, 0U);
 }
 
-TEST(CutTest, UnitsWithinALimit) {
-  EXPECT_EQ(UnitsWithin(150'000, 64, 10'000'000), 0U + 1);  // 0.96: at least one
-  EXPECT_EQ(UnitsWithin(150'000, 1024, 10'000'000), 15U);
-  EXPECT_EQ(UnitsWithin(150'000, 10, 50'000), 30U);
-  EXPECT_EQ(UnitsWithin(INT64_MAX, SIZE_MAX, 1), std::size_t{1} << 31);
-  EXPECT_EQ(UnitsWithin(1000, 5, 0), 5000U);
-}
-
 }  // namespace
 }  // namespace mortar::slicing
