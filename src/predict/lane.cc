@@ -121,7 +121,7 @@ void LanePredictor::OnPeriodStart(std::int64_t now) {
 
 Forecast LanePredictor::AfterSubmit(const Entry& e, const Submission& s) {
   Forecast forecast;
-  forecast.busy_until_ns = disturbed_;
+  forecast.busy_until_ns = std::max(disturbed_ - OverlapOf(e.place.position), s.now_ns);
   forecast.withheld = requests_.withheld();
   forecast.spent = spent_;
   const bool seen = e.place.position != nullptr && e.place.position->lead != 0;
@@ -142,7 +142,8 @@ Forecast LanePredictor::AfterSubmit(const Entry& e, const Submission& s) {
   forecast.ladder = step->ladder;
   std::int64_t base = s.now_ns;
   if (step->waits && step->depth < sequence_ && step->depth < kLog) {
-    base = std::max(base, Disturbed(entry(sequence_ - step->depth)));
+    const Entry& covered = entry(sequence_ - step->depth);
+    base = std::max(base, Disturbed(covered) - OverlapOf(PositionOf(sequence_ - step->depth)));
   }
   const std::int64_t margin = Margin(step->gap_ns);
   forecast.next_submit_ns = base + std::max<std::int64_t>(0, step->gap_ns + LeadOf(book_.Next()) - margin);
@@ -157,7 +158,8 @@ Forecast LanePredictor::AfterSubmit(const Entry& e, const Submission& s) {
     // The last submit before a wait for it: what starts behind it cannot delay that wait, only the next one.
     latest = base + step->gap_ns + LeadOf(next) + next->slack_ns;
   }
-  forecast.latest_free_ns = std::max(latest - margin, s.now_ns + 1) + offer;
+  latest = Offered(forecast.next_submit_ns, latest - margin);
+  forecast.latest_free_ns = std::max(latest, s.now_ns + 1) + offer;
   return forecast;
 }
 
@@ -180,9 +182,10 @@ Forecast LanePredictor::OnWaitReturn(std::int64_t now, std::uint64_t covered) {
   const std::int64_t undisturbed_end = std::max(wait_enter_, Undisturbed(last) - early);
   SplitHarm(now - undisturbed_end, std::max(wait_enter_, last_disturbed - early) - undisturbed_end, last);
   returned_ = now;
-  wait_base_ = std::max(entry(sequence_).submitted, Undisturbed(last));
+  wait_base_ = std::max(entry(sequence_).submitted, Undisturbed(last) - OverlapOf(position));
   wait_depth_ = static_cast<std::uint32_t>(sequence_ - covered);
 
+  NoteOverlap(last, position);
   LearnPause(last, now);
   // Where the model is late all the same, the wait knows better.
   Learn(std::min(undisturbed_end, now), !unknown_in_flight_);
@@ -239,8 +242,8 @@ Forecast LanePredictor::AfterWait(std::int64_t now) {
   const Step* next = book_.Next();
   forecast.next_submit_ns = now + std::max<std::int64_t>(0, gap + LeadOf(next) - margin);
   if (next != nullptr && step == e.place.position && SlackUsable(*next)) {
-    const std::int64_t slack = gap + LeadOf(next) + next->slack_ns;
-    forecast.latest_free_ns = now + std::max<std::int64_t>(1, slack - margin) + OfferLeft();
+    const std::int64_t latest = now + gap + LeadOf(next) + next->slack_ns - margin;
+    forecast.latest_free_ns = std::max(Offered(forecast.next_submit_ns, latest), now + 1) + OfferLeft();
   } else if (OfferLeft() > 0) {
     forecast.latest_free_ns = forecast.next_submit_ns + OfferLeft();
   }
