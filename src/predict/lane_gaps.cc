@@ -54,7 +54,7 @@ void LanePredictor::LearnSlack(Entry& e, std::int64_t slack_ns) {
   if (step == nullptr) return;
   step->slack.Add(slack_ns);
   step->slack_learned = step->slack.count();
-  step->slack_ns = step->slack.Quantile(0.5 - 0.45 * caution_);
+  step->slack_ns = step->slack.Quantile(0.25 - 0.2 * caution_);
 }
 
 void LanePredictor::LearnGaps(std::uint64_t end, std::uint64_t mask, std::uint64_t phase) {

@@ -83,6 +83,26 @@ TEST_F(LaneTest, AsynchronousSlackIsTheWaitsReturnMinusWorkToCome) {
   EXPECT_NEAR(static_cast<double>(lane_.period_ns()), (19 * 685 + 100 + 2000) * 1e3, 1e3);
 }
 
+// One lap of two is waited for at once, the other after 20 ms at work: what only the latter would not notice,
+// and half of the laps would, is not offered.
+TEST_F(LaneTest, SlackThatHalfOfTheLapsHaveIsNotOffered) {
+  Kernel* k = Make(7, 100);
+  Kernel* last = Make(8, 100);
+  int offered = 0;
+  for (int lap = 0; lap < 200; ++lap) {
+    const std::int64_t began = now_;
+    const Forecast f = Submit(k);
+    // The wait returns at 2,000 us or at 22,000; another 100 us are to be submitted.
+    if (lap >= 100 && f.latest_free_ns > began + 1'900 * kUs) ++offered;
+    now_ = began + 1'000 * kUs;
+    Submit(last);
+    now_ = began + (lap % 2 == 0 ? 2'000 : 22'000) * kUs;
+    Wait();
+    now_ += 500 * kUs;
+  }
+  EXPECT_LE(offered, 10);
+}
+
 TEST_F(LaneTest, SecondStreamTakesTheSlackAwayAndLeavesTheGap) {
   Kernel* k = Make(7, 185);
   for (int i = 0; i < 100; ++i) {
