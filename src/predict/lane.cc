@@ -231,9 +231,9 @@ Forecast LanePredictor::AfterWait(std::int64_t now) {
   const Step* step = e.place.Best();
   if (step == nullptr) return forecast;
   std::int64_t gap = step->gap_after_wait_ns;
-  if (step->gap_after_wait.count() < Step::kReady) {
+  if (step->gap_after_wait.count() < (step->waits ? step->needed : Step::kReady)) {
     // It hardly ever waits here: what comes next comes as if it had not.
-    if (step->waits || step->gap.count() < Step::kReady) return forecast;
+    if (step->waits || step->gap.count() < step->needed) return forecast;
     gap = e.submitted + step->gap_ns - first_return_;
   }
   gap = std::max<std::int64_t>(0, gap - (now - first_return_));  // it may wait again before it goes on
