@@ -127,7 +127,7 @@ std::int64_t LanePredictor::ArrivesWithin(const Step* step) const {
 
 Forecast LanePredictor::AfterSubmit(const Entry& e, const Submission& s) {
   Forecast forecast;
-  forecast.busy_until_ns = disturbed_;
+  forecast.busy_until_ns = std::max(disturbed_ - OverlapOf(e.place.position), s.now_ns);
   forecast.withheld = requests_.withheld();
   forecast.spent = spent_;
   arrived_ = std::max(arrived_, s.now_ns + ArrivesWithin(e.place.position));
@@ -146,7 +146,8 @@ Forecast LanePredictor::AfterSubmit(const Entry& e, const Submission& s) {
   forecast.ladder = step->ladder;
   std::int64_t base = s.now_ns;
   if (step->waits && step->depth < sequence_ && step->depth < kLog) {
-    base = std::max(base, Disturbed(entry(sequence_ - step->depth)));
+    const Entry& covered = entry(sequence_ - step->depth);
+    base = std::max(base, Disturbed(covered) - OverlapOf(PositionOf(sequence_ - step->depth)));
   }
   const std::int64_t margin = Margin(step->gap_ns);
   forecast.next_submit_ns = base + std::max<std::int64_t>(0, step->gap_ns + LeadOf(book_.Next()) - margin);
@@ -161,7 +162,8 @@ Forecast LanePredictor::AfterSubmit(const Entry& e, const Submission& s) {
     // The last submit before a wait for it: what starts behind it cannot delay that wait, only the next one.
     latest = base + step->gap_ns + LeadOf(next) + next->slack_ns;
   }
-  forecast.latest_free_ns = std::max(latest - margin, s.now_ns + 1) + offer;
+  latest = Offered(forecast.next_submit_ns, latest - margin);
+  forecast.latest_free_ns = std::max(latest, s.now_ns + 1) + offer;
   return forecast;
 }
 
@@ -184,9 +186,10 @@ Forecast LanePredictor::OnWaitReturn(std::int64_t now, std::uint64_t covered) {
   const std::int64_t undisturbed_end = std::max(wait_enter_, Undisturbed(last) - early);
   SplitHarm(now - undisturbed_end, std::max(wait_enter_, last_disturbed - early) - undisturbed_end, last);
   returned_ = now;
-  wait_base_ = std::max(entry(sequence_).submitted, Undisturbed(last));
+  wait_base_ = std::max(entry(sequence_).submitted, Undisturbed(last) - OverlapOf(position));
   wait_depth_ = static_cast<std::uint32_t>(sequence_ - covered);
 
+  NoteOverlap(last, position);
   LearnPause(last, now);
   // Where the model is late all the same, the wait knows better.
   Learn(std::min(undisturbed_end, now), !unknown_in_flight_);
@@ -232,9 +235,9 @@ Forecast LanePredictor::AfterWait(std::int64_t now) {
   const Step* step = e.place.Best();
   if (step == nullptr) return forecast;
   std::int64_t gap = step->gap_after_wait_ns;
-  if (step->gap_after_wait.count() < Step::kReady) {
+  if (step->gap_after_wait.count() < (step->waits ? step->needed : Step::kReady)) {
     // It hardly ever waits here: what comes next comes as if it had not.
-    if (step->waits || step->gap.count() < Step::kReady) return forecast;
+    if (step->waits || step->gap.count() < step->needed) return forecast;
     gap = e.submitted + step->gap_ns - first_return_;
   }
   gap = std::max<std::int64_t>(0, gap - (now - first_return_));  // it may wait again before it goes on
@@ -243,8 +246,8 @@ Forecast LanePredictor::AfterWait(std::int64_t now) {
   const Step* next = book_.Next();
   forecast.next_submit_ns = now + std::max<std::int64_t>(0, gap + LeadOf(next) - margin);
   if (next != nullptr && step == e.place.position && SlackUsable(*next)) {
-    const std::int64_t slack = gap + LeadOf(next) + next->slack_ns;
-    forecast.latest_free_ns = now + std::max<std::int64_t>(1, slack - margin) + OfferLeft();
+    const std::int64_t latest = now + gap + LeadOf(next) + next->slack_ns - margin;
+    forecast.latest_free_ns = std::max(Offered(forecast.next_submit_ns, latest), now + 1) + OfferLeft();
   } else if (OfferLeft() > 0) {
     forecast.latest_free_ns = forecast.next_submit_ns + OfferLeft();
   }

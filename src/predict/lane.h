@@ -12,7 +12,7 @@
 // Kernels that follow each other without a gap are a pause apart, which is learned: over thousands of kernels
 // a microsecond each would make the models think that the device is idle.
 // Streams that overlap on the device end earlier than the models, which count one kernel after the other: by
-// how much is learned from undisturbed waits, place by place, and taken from H and D where a wait is judged.
+// how much is learned from undisturbed waits, place by place, and taken from H and D.
 // What a submit may be late by is its slack: T - H - (device time submitted after it and before that wait), H
 // being the model's after it. latest_free = H + slack: a program that keeps the device busy until its wait
 // has none, however far ahead of the device its host is at the moment.
@@ -119,8 +119,9 @@ class LanePredictor {
   void set_recording(bool on) { recording_ = on; }
 
  private:
-  static constexpr std::uint8_t kDurationsWanted = 3;  // chosen: samples of a position's own duration
-  struct alignas(64) Entry {                           // one cache line
+  static constexpr std::uint8_t kDurationsWanted = 3;      // chosen: samples of a position's own duration
+  static constexpr std::int32_t kOverlapLeastNs = 50'000;  // chosen
+  struct alignas(64) Entry {                               // one cache line
     std::int64_t submitted = 0;
     std::int64_t undisturbed = 0;  // H after it
     std::uint32_t fills = 0;       // D after it, minus H
@@ -160,6 +161,19 @@ class LanePredictor {
     return sequence < placed_from_ ? nullptr : entry(sequence).place.position;
   }
   void LearnEarly(const Entry& last, Step* position, std::int64_t now_ns);
+  // By how much what was submitted here overlaps with what was before: it is done so much earlier than
+  // modelled. Little is no overlap but the spread of durations, which is left to fills as their margin.
+  static std::int64_t OverlapOf(const Step* step) {
+    return step != nullptr && step->early_ns >= kOverlapLeastNs ? step->early_ns : 0;
+  }
+  void NoteOverlap(const Entry& last, const Step* position);
+  // Of two streams that overlap much, a wait may be for the one that the models do not tell from the other.
+  // Of what slack offers beyond the next submit only half is then sure enough (chosen: at two thirds tails
+  // grew).
+  std::int64_t Offered(std::int64_t next_submit_ns, std::int64_t latest_ns) const {
+    if (laps_ >= overlaps_until_ || latest_ns <= next_submit_ns) return latest_ns;
+    return next_submit_ns + (latest_ns - next_submit_ns) / 2;
+  }
   void LearnPause(const Entry& last, std::int64_t now_ns);
   bool WasIdle(std::uint64_t sequence, std::int64_t lead_ns);
   void LearnLead(std::int64_t lead_ns, Step* step);
@@ -231,6 +245,7 @@ class LanePredictor {
   std::int64_t period_ns_ = 0;
   Recent periods_;
   std::uint32_t laps_ = 0;
+  std::uint32_t overlaps_until_ = 0;   // of laps_
   std::uint32_t changed_ladders_ = 0;  // bitmap
   bool ordered_ = true;                // the newest submit's queue
   bool unknown_in_flight_ = false;

@@ -36,7 +36,8 @@ void LanePredictor::LearnGap(std::uint64_t sequence) {
     if (step == nullptr) continue;
     if (waited) {
       step->gap_after_wait.Add(next.submitted - wait.first_return);
-      step->gap_after_wait_ns = step->gap_after_wait.Quantile(quantile);
+      step->gap_after_wait_ns =
+          step->gap_after_wait.Quantile(Step::QuantileOf(step->gap_after_wait, quantile));
     }
     ++step->learned;
     // An exception (a program may wait only in some of its steps) does not undo what is known of the rule.
@@ -49,7 +50,7 @@ void LanePredictor::LearnGap(std::uint64_t sequence) {
     }
     step->depth = wait.depth;
     step->gap.Add(gap);
-    step->gap_ns = step->gap.Quantile(quantile);
+    step->gap_ns = step->gap.Quantile(Step::QuantileOf(step->gap, quantile));
     step->ladder = GapLadders::ClassOf(waited ? step->gap_after_wait_ns : step->gap_ns, waited);
   }
   if (recording_ && e.kernel != nullptr) {
@@ -62,7 +63,7 @@ void LanePredictor::LearnSlack(Entry& e, std::int64_t slack_ns) {
   if (step == nullptr) return;
   step->slack.Add(slack_ns);
   step->slack_learned = step->slack.count();
-  step->slack_ns = step->slack.Quantile(0.5 - 0.45 * caution_);
+  step->slack_ns = step->slack.Quantile(Step::QuantileOf(step->slack, 0.25 - 0.2 * caution_));
 }
 
 void LanePredictor::LearnGaps(std::uint64_t end, std::uint64_t mask, std::uint64_t phase) {

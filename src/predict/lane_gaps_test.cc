@@ -1,4 +1,6 @@
 // Gaps and slack; expectations are arithmetic on the schedule of a little program.
+#include <vector>
+
 #include "predict/lane_fixture.h"
 
 namespace mortar::predict {
@@ -81,6 +83,45 @@ TEST_F(LaneTest, AsynchronousSlackIsTheWaitsReturnMinusWorkToCome) {
   }
   EXPECT_EQ(lane_.period_submits(), 20U);
   EXPECT_NEAR(static_cast<double>(lane_.period_ns()), (19 * 685 + 100 + 2000) * 1e3, 1e3);
+}
+
+// Two laps show a long period, the third what its places are like.
+TEST_F(LaneTest, PlacesOfALongPeriodAreKnownSoon) {
+  std::vector<Kernel*> kernels;
+  for (int i = 0; i < 80; ++i) kernels.push_back(Make(10 + i, 100));
+  Forecast f;
+  for (int lap = 0; lap < 5; ++lap) {
+    for (int i = 0; i < 80; ++i) {
+      f = Submit(kernels[static_cast<std::size_t>(i)]);
+      // The wait returns at 80·200 + 100 us; of what is to be submitted until then each takes 100.
+      if (i == 40) {
+        EXPECT_EQ(f.latest_free_ns, lap < 3 ? 0 : now_ + (40 * 200 - 40 * 100 + 100) * kUs) << lap;
+      }
+      now_ += 200 * kUs;
+    }
+    Wait();
+    now_ += 5'000 * kUs;
+  }
+}
+
+// One lap of two is waited for at once, the other after 20 ms at work: what only the latter would not notice,
+// and half of the laps would, is not offered.
+TEST_F(LaneTest, SlackThatHalfOfTheLapsHaveIsNotOffered) {
+  Kernel* k = Make(7, 100);
+  Kernel* last = Make(8, 100);
+  int offered = 0;
+  for (int lap = 0; lap < 200; ++lap) {
+    const std::int64_t began = now_;
+    const Forecast f = Submit(k);
+    // The wait returns at 2,000 us or at 22,000; another 100 us are to be submitted.
+    if (lap >= 100 && f.latest_free_ns > began + 1'900 * kUs) ++offered;
+    now_ = began + 1'000 * kUs;
+    Submit(last);
+    now_ = began + (lap % 2 == 0 ? 2'000 : 22'000) * kUs;
+    Wait();
+    now_ += 500 * kUs;
+  }
+  EXPECT_LE(offered, 10);
 }
 
 TEST_F(LaneTest, SecondStreamTakesTheSlackAwayAndLeavesTheGap) {

@@ -17,8 +17,11 @@ constexpr double kLeadQuantile = 0.25;        // chosen: what delays a start onc
 constexpr std::int64_t kDurationShare = 4;    // chosen: a further sample counts a quarter
 constexpr std::int64_t kDurationSpread = 16;  // chosen: a fill is charged a sixteenth more
 constexpr std::int64_t kBlockedNs = 2'000;    // chosen: a shorter wait does not show when the device was done
-constexpr std::int64_t kEarlyShare = 4;       // chosen: a further wait counts a quarter
 constexpr int kSpreadFades = 8;               // chosen: by so much of it with each undisturbed wait
+constexpr std::int64_t kMuchOverlapNs = 500'000;  // chosen
+constexpr std::int64_t kMuchOverlapShare = 4;     // chosen
+constexpr std::uint32_t kOverlapLaps = 16;        // chosen: for so many periods it is remembered
+constexpr int kEarlyShift = 2;                    // chosen: a further wait counts a quarter
 
 }  // namespace
 
@@ -91,8 +94,16 @@ void LanePredictor::LearnEarly(const Entry& last, Step* step, std::int64_t now) 
     const std::int64_t faded = step->spread - (step->spread + kSpreadFades - 1) / kSpreadFades;
     step->spread = static_cast<std::uint8_t>(std::max(later / Step::kSpreadNs, faded));
   }
-  step->early_ns +=
-      static_cast<std::int32_t>((missed - step->early_ns) / (step->early_ns == 0 ? 1 : kEarlyShare));
+  const std::int64_t more = missed - step->early_ns;
+  // Rounded down, so that what proves to be nothing ends at nothing.
+  step->early_ns += static_cast<std::int32_t>(step->early_ns == 0 ? more : more >> kEarlyShift);
+}
+
+// Much overlap is half a millisecond that is a quarter of what was ahead of the wait's last submit, or more.
+void LanePredictor::NoteOverlap(const Entry& last, const Step* position) {
+  const std::int64_t overlap = OverlapOf(position);
+  if (overlap < kMuchOverlapNs || kMuchOverlapShare * overlap < Undisturbed(last) - last.submitted) return;
+  overlaps_until_ = laps_ + kOverlapLaps;
 }
 
 // The wait returned when the device was done with a long chain of kernels, and nothing came in between: what

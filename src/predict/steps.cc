@@ -76,7 +76,10 @@ void StepBook::Lock(std::uint32_t period) {
   period_ = period;
   steps_ = std::make_unique<Step[]>(period);
   // The newest symbol is the last of the period, so the next one is position 0.
-  for (std::uint32_t i = 0; i < period; ++i) steps_[i].key = finder_.Symbol(period - 1 - i);
+  for (std::uint32_t i = 0; i < period; ++i) {
+    steps_[i].key = finder_.Symbol(period - 1 - i);
+    if (period >= kLong) steps_[i].needed = Step::kReadyLong;
+  }
   position_ = 0;
   after_start_ = 1 % period;
   matched_ = 0;

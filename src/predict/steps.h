@@ -15,6 +15,9 @@
 namespace mortar::predict {
 
 struct alignas(64) Step {
+  static constexpr std::uint32_t kReady = 4;      // chosen: fewer repetitions foretell nothing
+  static constexpr std::uint32_t kReadyLong = 1;  // chosen: of a long period, where chance repeats nothing
+
   // First line: read at every submit.
   std::uint64_t key = 0;               // the symbol (position) or hash (context)
   std::int64_t gap_ns = 0;             // until the next submit: see LanePredictor
@@ -30,8 +33,9 @@ struct alignas(64) Step {
   bool waits = false;           // a wait follows, usually
   std::uint8_t exceptions = 0;  // times in a row that it was not so
   std::uint8_t ladder = 0;
-  std::uint8_t durations = 0;  // samples behind duration_ns, up to 255
-  std::uint8_t asked = 0;      // samples asked for because there were too few
+  std::uint8_t durations = 0;    // samples behind duration_ns, up to 255
+  std::uint8_t asked = 0;        // samples asked for because there were too few
+  std::uint8_t needed = kReady;  // repetitions before anything is foretold
   // How much later than usual, of late, it was done though the device was idle: its lead differs as much. In
   // units of kSpreadNs.
   std::uint8_t spread = 0;
@@ -42,10 +46,13 @@ struct alignas(64) Step {
 
   static constexpr std::int64_t kSpreadNs = 256;
   static constexpr std::int64_t kMostSpreadNs = 255 * kSpreadNs;
-  static constexpr std::uint32_t kReady = 4;          // chosen: fewer repetitions foretell nothing
   static constexpr std::uint8_t kMostExceptions = 3;  // chosen: in a row; then it is the rule
-  bool ready() const { return learned >= kReady; }
-  bool slack_ready() const { return slack_learned >= kReady; }
+  bool ready() const { return learned >= needed; }
+  bool slack_ready() const { return slack_learned >= needed; }
+  // What is read of so many samples: the least, where they are few.
+  static double QuantileOf(const Recent& samples, double usual) {
+    return samples.count() < kReady ? 0 : usual;
+  }
 };
 
 class StepBook {
@@ -91,7 +98,8 @@ class StepBook {
   static constexpr std::uint32_t kContexts = 2048;
   static constexpr std::uint32_t kLostLaps = 4;  // chosen: laps without a way back before a period is dropped
   static constexpr std::uint64_t kSettled =
-      16384;  // chosen: submits without a failure; then no history is kept
+      16384;                                  // chosen: submits without a failure; then no history is kept
+  static constexpr std::uint32_t kLong = 64;  // chosen: submits, of a period that chance does not repeat
   void Lock(std::uint32_t period);
   Step* Context(std::uint64_t key);
 
