@@ -11,7 +11,6 @@ namespace mortar::predict {
 namespace {
 
 constexpr std::int64_t kLongestSampleNs = 60'000'000'000;
-constexpr double kLengthQuantile = 0.9;   // design: what a filler is charged
 constexpr std::int64_t kSettleShare = 8;  // chosen: small changes count an eighth
 constexpr std::uint64_t kOftenUntil = 8;
 constexpr std::uint64_t kWarmUntil = 64;
@@ -89,9 +88,8 @@ void KernelTable::AddSample(Kernel& kernel, std::int64_t device_ns, bool record)
   ++kernel.samples;
   // Drawn, not counted: a kernel launched sixteen times a period would be timed at one place only.
   const auto draw = static_cast<std::int32_t>(base::Combine(kernel.id, kernel.samples) % 128);
-  const std::int32_t pause = kernel.samples < kOftenUntil  ? 0
-                             : kernel.samples < kWarmUntil ? 4 + draw % 24
-                                                           : 64 + draw;
+  const bool always = kernel.samples < kOftenUntil || device_ns >= kAlwaysTimedNs;
+  const std::int32_t pause = always ? 0 : kernel.samples < kWarmUntil ? 4 + draw % 24 : 64 + draw;
   kernel.until_sample.store(pause, std::memory_order_relaxed);
   Refresh(kernel);
   if (record) {

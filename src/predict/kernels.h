@@ -40,6 +40,7 @@ struct Kernel {
 
 class KernelTable {
  public:
+  static constexpr double kLengthQuantile = 0.9;  // design: what a filler is charged
   static constexpr std::size_t kCapacity = 8192;  // chosen: real programs use hundreds to a few thousand
 
   KernelTable();
@@ -52,8 +53,11 @@ class KernelTable {
   // Find, or add under `name`. Null if the table is full.
   Kernel* FindOrAdd(model::KernelId id, std::string_view name);
 
+  // Kernels that last so long are always timed: it costs a thousandth of that, and one that lasts twice as
+  // long as foretold hurts whoever it was to fit before.
+  static constexpr std::int64_t kAlwaysTimedNs = 1'000'000;  // chosen
   // Is this launch to be timed? Often at first and rarely later: the first 8, then 1 in 16 until 64 samples,
-  // then 1 in 128 (design: sampled, FIKIT needs a separate measuring run). `record`: always.
+  // then 1 in 128 (design: sampled, FIKIT needs a separate measuring run). Long kernels and `record`: always.
   bool WantSample(Kernel& kernel, bool record) const {
     // Threads may race here: a sample more or less, nothing worse.
     const std::int32_t left = kernel.until_sample.load(std::memory_order_relaxed);

@@ -59,6 +59,15 @@ TEST(KernelTableTest, SamplesOftenAtFirstAndRarelyLater) {
   EXPECT_TRUE(table.WantSample(*k, true));
 }
 
+TEST(KernelTableTest, LongKernelsAreAlwaysTimed) {
+  KernelTable table;
+  Kernel* k = table.FindOrAdd(1, "k");
+  for (int launch = 0; launch < 1000; ++launch) {
+    ASSERT_TRUE(table.WantSample(*k, false));
+    table.AddSample(*k, 1'000'000, false);
+  }
+}
+
 TEST(KernelTableTest, SamplesFallOnEveryPlaceOfAPeriod) {
   KernelTable table;
   Kernel* k = table.FindOrAdd(1, "k");

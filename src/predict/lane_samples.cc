@@ -44,6 +44,11 @@ void LanePredictor::OnSampled(const Kernel& kernel, std::int64_t submitted, std:
   Step* step = PositionOf(low);
   if (began >= submitted && WasIdle(low, began - submitted)) LearnLead(began - submitted, step);
   if (step == nullptr) return;
+  if (device_ns >= KernelTable::kAlwaysTimedNs || step->lengths.count() > 0) {
+    step->lengths.Add(device_ns);
+    if (step->lengths.count() >= Step::kReady)
+      step->length_ns = static_cast<std::uint32_t>(step->lengths.Quantile(KernelTable::kLengthQuantile));
+  }
   const std::int64_t usual = kernel.duration_ns.load(std::memory_order_relaxed);
   const std::int64_t old = step->durations == 0 ? device_ns : std::int64_t{step->duration_ns};
   std::int64_t learned = old + (device_ns - old) / kDurationShare;
@@ -81,8 +86,9 @@ std::int64_t LanePredictor::LengthOf(const Kernel& kernel) const {
   const std::int64_t length = kernel.length_ns.load(std::memory_order_relaxed);
   const Step* next = book_.Next();
   if (length == 0 || next == nullptr || next->key >> 2 != SymbolOf(&kernel, false, false) >> 2) return length;
-  if (!OwnDuration(kernel, *next, kernel.duration_ns.load(std::memory_order_relaxed))) return length;
-  return next->duration_ns + next->duration_ns / kDurationSpread;
+  const bool own = OwnDuration(kernel, *next, kernel.duration_ns.load(std::memory_order_relaxed));
+  return std::max<std::int64_t>(own ? next->duration_ns + next->duration_ns / kDurationSpread : length,
+                                next->length_ns);
 }
 
 void LanePredictor::LearnEarly(const Entry& last, Step* step, std::int64_t now) {

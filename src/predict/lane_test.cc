@@ -115,6 +115,21 @@ TEST_F(LaneTest, OnePlaceMayLastLongerThanAllOthersOfItsKernel) {
   EXPECT_EQ(charged, 680 * kUs);  // 640 and a sixteenth
 }
 
+TEST_F(LaneTest, ALongKernelIsChargedAsLongAsItLastsAtItsWorst) {
+  // A collective that waits for its peers: 6 ms in one step of three.
+  Kernel* k = Make(7, 2'500);
+  for (int i = 0; i < 60; ++i) {
+    const std::int64_t at = now_;
+    const std::int64_t device = i % 3 == 0 ? 6'000 * kUs : 2'500 * kUs;
+    Submit(k);
+    lane_.OnSampled(*k, at, device, at);
+    now_ += device - 2'500 * kUs;
+    Wait();
+    now_ += 500 * kUs;
+  }
+  EXPECT_EQ(lane_.LengthOf(*k), 6'000 * kUs);
+}
+
 TEST_F(LaneTest, OneOddSampleMakesNoDurationOfItsOwn) {
   Kernel* k = Make(7, 40);
   int samples = 0;

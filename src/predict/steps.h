@@ -39,7 +39,9 @@ struct alignas(64) Step {
   // How much later than usual, of late, it was done though the device was idle: its lead differs as much. In
   // units of kSpreadNs.
   std::uint8_t spread = 0;
-  // Only where something is learned.
+  // Only where something is learned, or a filler asks.
+  std::uint32_t length_ns = 0;  // what a fill is charged here, where kernels are long; 0: not known
+  Recent lengths;
   Recent gap;
   Recent gap_after_wait;
   Recent slack;
