@@ -27,19 +27,15 @@ int GapLadders::RungOf(std::int64_t lasted_ns) {
   return std::min(rung, kRungs - 1);
 }
 
-void GapLadders::AddSilence(std::int64_t silence_ns) {
-  if (silence_ns < kFirstRungNs) return;
-  all_.Add(silence_ns);
-  if (!Due(++all_added_)) return;
-  // Pauses between requests are few among all gaps, and they are what counts here.
-  const std::int64_t between = all_.Quantile(0.9, kBetweenRequestsNs, 0);
-  idle_after_ns_ = std::clamp(std::max(all_.Quantile(0.99), between), kIdleAtLeastNs, kIdleAtMostNs);
-}
-
 bool GapLadders::Add(std::uint8_t gap_class, std::int64_t gap_ns) {
   base::Histogram& gaps = gaps_[gap_class];
   gaps.Add(gap_ns);
-  AddSilence(gap_ns);
+  all_.Add(gap_ns);
+  if (Due(++all_added_)) {
+    // Pauses between requests are few among all gaps, and they are what counts here.
+    const std::int64_t between = all_.Quantile(0.9, kBetweenRequestsNs, 0);
+    idle_after_ns_ = std::clamp(std::max(all_.Quantile(0.99), between), kIdleAtLeastNs, kIdleAtMostNs);
+  }
   const std::uint32_t added = ++added_[gap_class];
   if (!Due(added)) return false;
   for (int r = 0; r < kRungs; ++r) {

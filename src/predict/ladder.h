@@ -25,8 +25,6 @@ class GapLadders {
 
   // Returns true if the class's lengths were worked out anew: often at first, rarely later.
   bool Add(std::uint8_t gap_class, std::int64_t gap_ns);
-  // A silence that ended in a wait: of how long a client stays active it tells as much as a gap.
-  void AddSilence(std::int64_t silence_ns);
   std::uint32_t length_us(std::uint8_t gap_class, int rung) const {
     return lengths_us_[gap_class][static_cast<std::size_t>(rung)];
   }

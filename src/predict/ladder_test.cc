@@ -26,16 +26,6 @@ TEST(GapLaddersTest, IdleAfterIsTheP99OfGapsWithin5To50Ms) {
   EXPECT_EQ(slow.idle_after_ns(), 50 * kMs);
 }
 
-TEST(GapLaddersTest, ASilenceThatEndsInAWaitKeepsAClientActiveAsLong) {
-  GapLadders ladders;
-  for (int i = 0; i < 64; ++i) {
-    ladders.Add(0, kMs / 4);
-    ladders.AddSilence(30 * kMs);
-  }
-  EXPECT_NEAR(static_cast<double>(ladders.idle_after_ns()), 30e6, 3e6);
-  EXPECT_LT(ladders.length_us(0, 0), 300) << "of gaps it says nothing";
-}
-
 // Gaps of 40 us and of 8 ms in one class: one that has lasted 1 ms is one of the long ones.
 TEST(GapLaddersTest, LengthIsThatOfTheGapsWhichLastedAsLong) {
   GapLadders ladders;

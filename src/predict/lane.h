@@ -184,6 +184,7 @@ class LanePredictor {
   std::int64_t ArrivesWithin(const Step* step) const;
   // How long nothing was heard between two submits: what a reader of the board sees.
   std::int64_t Silence(const Entry& e, const Entry& next) const;
+  void LearnSilence(const Step* step, std::int64_t silence_ns, bool waited);
   void LearnGap(std::uint64_t sequence);
   void LearnSlack(Entry& e, std::int64_t slack_ns);
   // The position has a duration of its own, which is not that of its kernel's identity.

@@ -17,12 +17,20 @@ std::int64_t LanePredictor::Silence(const Entry& e, const Entry& next) const {
   return next.submitted - began;
 }
 
+void LanePredictor::LearnSilence(const Step* step, std::int64_t silence, bool waited) {
+  if (silence < GapLadders::kFirstRungNs) return;
+  const std::uint8_t ladder = step != nullptr ? step->ladder : GapLadders::ClassOf(silence, waited);
+  if (ladders_.Add(ladder, silence)) changed_ladders_ |= 1U << ladder;
+}
+
 // A wait is a sign of life too: a program that rests before it waits for nothing (as many do where a request
 // begins) was silent for as long as one that rests before it submits.
 void LanePredictor::OnWaitEnter(std::int64_t now) {
   wait_enter_ = now;
   if (sequence_ == 0) return;
-  ladders_.AddSilence(now - (returned_ != 0 ? returned_ : std::max(entry(sequence_).submitted, disturbed_)));
+  const Entry& e = entry(sequence_);
+  const std::int64_t began = returned_ != 0 ? returned_ : std::max(e.submitted, disturbed_);
+  LearnSilence(e.place.Best(), now - began, returned_ != 0);
 }
 
 void LanePredictor::LearnGap(std::uint64_t sequence) {
@@ -71,13 +79,8 @@ void LanePredictor::LearnGaps(std::uint64_t end, std::uint64_t mask, std::uint64
   for (std::uint64_t i = std::max(learned_gaps_, oldest); i < end; ++i) {
     const Entry& e = entry(i);
     const Entry& next = entry(i + 1);
-    const std::int64_t silence = Silence(e, next);
     const Step* step = e.place.Best();
-    if (silence >= GapLadders::kFirstRungNs) {
-      const std::uint8_t ladder =
-          step != nullptr ? step->ladder : GapLadders::ClassOf(silence, next.wait != 0);
-      if (ladders_.Add(ladder, silence)) changed_ladders_ |= 1U << ladder;
-    }
+    LearnSilence(step, Silence(e, next), next.wait != 0);
     const bool seasoned = step != nullptr && step == e.place.position && step->learned > kLearnAlways;
     if (seasoned && !recording_ && ((i ^ phase) & mask) != 0) continue;
     LearnGap(i);
