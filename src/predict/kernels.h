@@ -53,7 +53,7 @@ class KernelTable {
   // Find, or add under `name`. Null if the table is full.
   Kernel* FindOrAdd(model::KernelId id, std::string_view name);
 
-  // Kernels that last so long are always timed: it costs a thousandth of that, and one that lasts twice as
+  // Kernels that last so long are always timed: that costs little beside them, and one that lasts twice as
   // long as foretold hurts whoever it was to fit before.
   static constexpr std::int64_t kAlwaysTimedNs = 1'000'000;  // chosen
   // Is this launch to be timed? Often at first and rarely later: the first 8, then 1 in 16 until 64 samples,
