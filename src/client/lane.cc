@@ -113,6 +113,7 @@ Ticket Lane::Submit(const Launch& launch) {
                                                     .fill_until_ns = passed.fill_until_ns,
                                                     .fill_is_floor = passed.fill_is_floor,
                                                     .not_before_ns = passed.not_before_ns,
+                                                    .held_ns = passed.held_ns,
                                                     .stream = launch.stream,
                                                     .ordered = launch.ordered,
                                                     .copies = launch.copies,
@@ -175,6 +176,7 @@ Ticket Lane::Submit(const Launch& launch) {
   return {.at_ns = admission.at_ns,
           .until_ns = admission.until_ns,
           .not_before_ns = length > 0 ? admission.until_ns - length : admission.at_ns,
+          .held_ns = admission.held_ns,
           .behind = admission.behind_ns > 0,
           .filled = admission.fill};
 }

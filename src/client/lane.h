@@ -77,6 +77,7 @@ class Lane {
     std::int64_t at_ns = 0;
     std::int64_t until_ns = 0;       // when it will have run, as predicted; 0: not gated
     std::int64_t not_before_ns = 0;  // as predict::Submission
+    std::int64_t held_ns = 0;
     std::int64_t fill_until_ns = 0;
     bool fill_is_floor = false;
     bool behind = false;  // others' work is in front of it

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "policy/view.h"
 
@@ -18,6 +19,11 @@ constexpr double kLower = 0.004;
 constexpr double kStepNs = 10e6;
 constexpr double kMostSteps = 40;
 constexpr int kRecent = 20;
+// Chosen. What happens to one request in a thousand (the program was stopped, or had to read a file) happens
+// to no control for long, and is no fill's doing: the scale takes it for a request of this many times the
+// longest control.
+constexpr double kUnusual = 2;
+constexpr double kFades = 64;  // chosen: by so much of it with each control
 
 }  // namespace
 
@@ -38,13 +44,14 @@ double Controller::Sums::variance_of_mean() const {
   return std::max(0.0, squares / n - m * m) / (n - 1);
 }
 
-MeasuredSlowdown Controller::Measured() const {
-  MeasuredSlowdown measured;
-  if (controls_.n < kMinControls || treated_.n < kMinControls || controls_.mean() <= 0) return measured;
-  const double ratio = treated_.mean() / controls_.mean();
+MeasuredSlowdown Controller::Measured() const { return Compare(treated_, controls_); }
+
+MeasuredSlowdown Controller::Compare(const Sums& treated, const Sums& controls) {
+  if (controls.n < kMinControls || treated.n < kMinControls || controls.mean() <= 0) return {};
+  const double ratio = treated.mean() / controls.mean();
   // Delta method for a ratio of independent means.
-  const double relative = treated_.variance_of_mean() / (treated_.mean() * treated_.mean()) +
-                          controls_.variance_of_mean() / (controls_.mean() * controls_.mean());
+  const double relative = treated.variance_of_mean() / (treated.mean() * treated.mean()) +
+                          controls.variance_of_mean() / (controls.mean() * controls.mean());
   const double half = 1.96 * ratio * std::sqrt(relative);
   return {true, ratio - 1, ratio - 1 - half, ratio - 1 + half};
 }
@@ -63,7 +70,7 @@ std::int64_t Controller::allowed_in_flight_ns() const {
 }
 
 void Controller::UpdateScale() {
-  const MeasuredSlowdown measured = Measured();
+  const MeasuredSlowdown measured = Compare(usual_, controls_);
   const double model = ModelledSlowdown();
   scale_ = 1;
   if (!measured.known) return;
@@ -76,14 +83,17 @@ void Controller::UpdateScale() {
 
 void Controller::OnRequest(std::int64_t request_ns, std::int64_t harm_ns, bool control,
                            std::int64_t floor_harm_ns) {
+  if (std::exchange(skip_, false)) return;
   const auto request = static_cast<double>(request_ns);
   const auto harm = static_cast<double>(harm_ns);
   const auto all_harm = static_cast<double>(harm_ns + floor_harm_ns);
   if (control) {
     controls_.Add(request);
+    longest_control_ = std::max(request, longest_control_ * (1 - 1 / kFades));
   } else {
     if (treated_.n >= kForgetAt) harm_total_ /= 2;
     treated_.Add(request);
+    usual_.Add(longest_control_ > 0 ? std::min(request, kUnusual * longest_control_) : request);
     harm_total_ += all_harm;
   }
   UpdateScale();

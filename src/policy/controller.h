@@ -31,7 +31,8 @@ class Controller {
   static constexpr double kOfferSpare = 0.1;  // chosen: share of it between what is aimed at and exhaustion
 
   explicit Controller(double limit = 0.02) : limit_(limit) {}
-  // What was allowed before is not held against what is allowed now.
+  // What was allowed before is not held against what is allowed now; nor is what it still costs the request
+  // under way, which counts for nothing.
   void set_limit(double limit) {
     if (limit == limit_) return;
     limit_ = limit;
@@ -41,6 +42,7 @@ class Controller {
   void Restart() {
     ForgetAccount();
     treated_ = {};
+    usual_ = {};
     harm_total_ = 0;
     scale_ = 1;
     caution_ = kFirstCaution;
@@ -83,16 +85,19 @@ class Controller {
     double mean() const { return n > 0 ? sum / n : 0; }
     double variance_of_mean() const;
   };
+  static MeasuredSlowdown Compare(const Sums& treated, const Sums& controls);
   void UpdateScale();
   void ForgetAccount() {
     allowance_ = offer_ = 0;
     filled_ = next_ = 0;
     exhausted_ = false;
+    skip_ = true;
   }
 
   double limit_;
   double caution_ = kFirstCaution;
   bool exhausted_ = false;
+  bool skip_ = false;     // the request under way: its fills went by other rules
   double allowance_ = 0;  // nanoseconds of harm
   double offer_ = 0;      // the same, of the part of the limit that is offered
   double scale_ = 1;
@@ -101,6 +106,8 @@ class Controller {
   int next_ = 0;
   int filled_ = 0;
   Sums treated_;
+  Sums usual_;  // the same, none counted as longer than kUnusual times the longest control
+  double longest_control_ = 0;
   Sums controls_;
   double harm_total_ = 0;
 };

@@ -61,6 +61,21 @@ TEST(ControllerTest, FillsHarmLeavesFloorsLess) {
   EXPECT_FALSE(controller.spent()) << "a new limit, a new account";
 }
 
+// What is on the device when a limit is set went by the old one: the request that meets it counts for
+// nothing.
+TEST(ControllerTest, WhatTheOldLimitStillCostsIsNotHeldAgainstTheNew) {
+  for (const bool rules : {false, true}) {
+    Controller controller(10);
+    for (int i = 0; i < 100; ++i) controller.OnRequest(8'000'000, 6'000'000, false);
+    rules ? controller.Restart() : controller.set_limit(1);
+    controller.OnRequest(22'000'000, 20'000'000, false);
+    EXPECT_FALSE(controller.exhausted());
+    EXPECT_FALSE(controller.spent());
+    controller.OnRequest(102'000'000, 100'000'000, false);
+    EXPECT_TRUE(controller.exhausted()) << "the next one counts";
+  }
+}
+
 TEST(ControllerTest, WithoutAnyAllowanceFloorsYieldAlways) {
   Controller controller(0);
   EXPECT_TRUE(controller.spent());
@@ -134,6 +149,22 @@ TEST(ControllerTest, MeasurementAboveTheModelScalesIt) {
   EXPECT_NEAR(controller.ModelledSlowdown(), 0.005, 0.0005);
   EXPECT_NEAR(controller.scale(), 6, 0.8);
   EXPECT_TRUE(controller.exhausted());
+}
+
+// A program that is stopped, or reads a file, in one request of 250: the controls never were. It shows in
+// what is measured, and is held against nobody.
+TEST(ControllerTest, WhatHappensOnceInAWhileIsNoFillsDoing) {
+  Controller controller(0.02);
+  base::Random random(4);
+  for (int i = 1; i <= 10'000; ++i) {
+    const bool control = i % 100 == 0;
+    const double noise = 1 + 0.02 * (random.Uniform() - 0.5);
+    const double request = i % 250 == 7 ? 0.5e9 : 1e6 * noise;
+    controller.OnRequest(static_cast<std::int64_t>(request), control ? 0 : 2'000, control);
+    EXPECT_FALSE(controller.exhausted()) << i;
+  }
+  EXPECT_GT(controller.Measured().low, 0.3);
+  EXPECT_LT(controller.scale() * controller.ModelledSlowdown(), 0.01);
 }
 
 TEST(ControllerTest, MeasurementBelowTheModelScalesItDown) {

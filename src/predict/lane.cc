@@ -22,7 +22,11 @@ constexpr std::uint64_t kBoundaryEvery = 256;  // submits without a wait after w
 }  // namespace
 
 LanePredictor::LanePredictor(KernelTable& kernels, std::uint64_t seed)
-    : kernels_(kernels), random_(seed), log_(new Entry[kLog]()), waits_(new Wait[kLog]()) {}
+    : kernels_(kernels),
+      random_(seed),
+      log_(new Entry[kLog]()),
+      waits_(new Wait[kLog]()),
+      held_(new std::uint32_t[kLog]()) {}
 
 model::Copies LanePredictor::CopiesOfLate(std::int64_t now) const {
   const std::int64_t since = now - std::max(kCopiesRememberedNs, 2 * period_ns_);
@@ -62,6 +66,7 @@ Forecast LanePredictor::OnSubmit(const Submission& s) {
   e.duration = static_cast<std::uint32_t>(std::min<std::int64_t>(known != 0 ? known : kGuessNs, UINT32_MAX));
   unknown_in_flight_ = known == 0 || (unknown_in_flight_ && !waited);
   e.submitted = now;
+  held_[sequence_ % kLog] = static_cast<std::uint32_t>(std::clamp<std::int64_t>(s.held_ns, 0, UINT32_MAX));
   const std::int64_t lead = LeadOf(e.place.position);
   const std::int64_t earliest = std::max(now + lead, s.not_before_ns);
   chain_ = occupied_ > earliest ? chain_ + 1 : 0;
@@ -91,7 +96,7 @@ Forecast LanePredictor::OnSubmit(const Submission& s) {
   const bool starts = book_.AtStart();
   if (starts) OnPeriodStart(now);
   if (requests_.WantsSubmit(returned_)) {
-    ended_ = requests_.OnSubmit(now, returned_, starts && book_.period() > 1);
+    ended_ = requests_.OnSubmit(now, returned_, starts && book_.period() > 1, s.held_ns);
   }
   returned_ = 0;
   if (sequence_ - segment_ >= kHorizon + kChunk) [[unlikely]]

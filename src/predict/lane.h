@@ -49,6 +49,7 @@ struct Submission {
   std::int64_t fill_until_ns = 0;  // of clients below; 0: none
   bool fill_is_floor = false;      // it went by its floor, and not because it fitted
   std::int64_t not_before_ns = 0;  // admitted to start then, behind others by right: no harm
+  std::int64_t held_ns = 0;        // it was held at the gate for so long: no rest of the program's
   std::uint64_t stream = 0;        // queue or stream
   bool ordered = true;             // false: an out-of-order queue
   model::Copies copies = 0;        // the copy engines that it may use
@@ -182,8 +183,10 @@ class LanePredictor {
   }
   // By when a submit that goes now is in the device's queue.
   std::int64_t ArrivesWithin(const Step* step) const;
-  // How long nothing was heard between two submits: what a reader of the board sees.
-  std::int64_t Silence(const Entry& e, const Entry& next) const;
+  // When the program came to submit: before the gate held it.
+  std::int64_t Asked(std::uint64_t sequence) { return entry(sequence).submitted - held_[sequence % kLog]; }
+  // How long nothing was heard after a submit, until the next: what a reader of the board sees.
+  std::int64_t SilenceAfter(std::uint64_t sequence);
   void LearnSilence(const Step* step, std::int64_t silence_ns, bool waited);
   void LearnGap(std::uint64_t sequence);
   void LearnSlack(Entry& e, std::int64_t slack_ns);
@@ -214,7 +217,8 @@ class LanePredictor {
   std::int64_t offer_ns_ = 0;
   std::int64_t caution_256_ = 0;  // the same in integers, for the submit path
   std::unique_ptr<Entry[]> log_;
-  std::unique_ptr<Wait[]> waits_;  // kLog; a submit has at most one wait before it
+  std::unique_ptr<Wait[]> waits_;          // kLog; a submit has at most one wait before it
+  std::unique_ptr<std::uint32_t[]> held_;  // kLog: Submission::held_ns of each, 4.29 s at most
 
   std::uint64_t sequence_ = 0;      // of the newest submit; the first is 1
   std::uint64_t segment_ = 1;       // first submit since the last wait returned

@@ -24,6 +24,7 @@ class LaneTest : public testing::Test {
                                        .now_ns = now_,
                                        .fill_until_ns = fill_until_,
                                        .fill_is_floor = fill_is_floor_,
+                                       .held_ns = held_,
                                        .stream = 1});
     device_ = std::max({device_, now_, fill_until_}) + kernel->duration_ns;
     fill_until_ = 0;
@@ -57,6 +58,7 @@ class LaneTest : public testing::Test {
   int controls_every_ = 0;
   std::int64_t harm_ = 0;
   std::int64_t floor_harm_ = 0;
+  std::int64_t held_ = 0;  // every submit is, for so long before `now_`
   bool fill_is_floor_ = false;
 };
 

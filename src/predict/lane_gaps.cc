@@ -11,10 +11,12 @@ constexpr std::uint64_t kLongSegment = 512;  // submits
 
 }  // namespace
 
-std::int64_t LanePredictor::Silence(const Entry& e, const Entry& next) const {
+std::int64_t LanePredictor::SilenceAfter(std::uint64_t sequence) {
+  const Entry& e = entry(sequence);
+  const Entry& next = entry(sequence + 1);
   const std::int64_t began =
       next.wait != 0 ? waits_[next.wait - 1].returned : std::max(e.submitted, Disturbed(e));
-  return next.submitted - began;
+  return Asked(sequence + 1) - began;
 }
 
 void LanePredictor::LearnSilence(const Step* step, std::int64_t silence, bool waited) {
@@ -38,12 +40,13 @@ void LanePredictor::LearnGap(std::uint64_t sequence) {
   const Entry& next = entry(sequence + 1);
   const bool waited = next.wait != 0;
   const Wait wait = waited ? waits_[next.wait - 1] : Wait{};
-  const std::int64_t gap = next.submitted - (waited ? wait.base : e.submitted);
+  const std::int64_t asked = Asked(sequence + 1);
+  const std::int64_t gap = asked - (waited ? wait.base : e.submitted);
   const double quantile = 0.5 - 0.45 * caution_;
   for (Step* step : {e.place.position, e.place.context, e.place.single}) {
     if (step == nullptr) continue;
     if (waited) {
-      step->gap_after_wait.Add(next.submitted - wait.first_return);
+      step->gap_after_wait.Add(asked - wait.first_return);
       step->gap_after_wait_ns =
           step->gap_after_wait.Quantile(Step::QuantileOf(step->gap_after_wait, quantile));
     }
@@ -62,7 +65,7 @@ void LanePredictor::LearnGap(std::uint64_t sequence) {
     step->ladder = GapLadders::ClassOf(waited ? step->gap_after_wait_ns : step->gap_ns, waited);
   }
   if (recording_ && e.kernel != nullptr) {
-    kernels_.AddRecordedGap(*e.kernel, next.submitted - std::max(e.submitted, Undisturbed(e)));
+    kernels_.AddRecordedGap(*e.kernel, asked - std::max(e.submitted, Undisturbed(e)));
   }
 }
 
@@ -80,7 +83,7 @@ void LanePredictor::LearnGaps(std::uint64_t end, std::uint64_t mask, std::uint64
     const Entry& e = entry(i);
     const Entry& next = entry(i + 1);
     const Step* step = e.place.Best();
-    LearnSilence(step, Silence(e, next), next.wait != 0);
+    LearnSilence(step, SilenceAfter(i), next.wait != 0);
     const bool seasoned = step != nullptr && step == e.place.position && step->learned > kLearnAlways;
     if (seasoned && !recording_ && ((i ^ phase) & mask) != 0) continue;
     LearnGap(i);

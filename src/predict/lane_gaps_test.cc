@@ -22,6 +22,22 @@ TEST_F(LaneTest, BlockingAfterEveryKernelLatestFreeIsTheNextSubmit) {
   EXPECT_EQ(f.latest_free_ns, now_ + 685 * kUs);  // a fill behind this kernel delays the next one at worst
 }
 
+// Who is held at the gate says so. Counted as its rests, all that it may leave to others would be foretold
+// too long.
+TEST_F(LaneTest, HeldAtTheGateIsNoRest) {
+  Kernel* k = Make(7, 100);
+  held_ = 40'000 * kUs;
+  Forecast after_wait;
+  for (int request = 0; request < 200; ++request) {
+    Submit(k);
+    after_wait = Wait();
+    now_ += 2'000 * kUs + held_;
+  }
+  EXPECT_EQ(after_wait.next_submit_ns, now_ - held_);
+  EXPECT_EQ(lane_.ladders().idle_after_ns(), 5'000 * kUs) << "the least";
+  EXPECT_EQ(requests_, 10) << "no silence of the program's own ends a request, only twenty waits do";
+}
+
 TEST_F(LaneTest, AWaitNowAndThenLeavesWhatIsForetoldOfAPlace) {
   Kernel* k = Make(7, 100);
   Kernel* last = Make(8, 100);

@@ -11,6 +11,7 @@ RequestTracker::Ended RequestTracker::Close(std::int64_t end) {
     // The first of a withheld pair is neither control nor treated.
     ended = {withhold_ != 2, end - began_, harm_, floor_harm_, control, end};
     if (withhold_ > 0) --withhold_;
+    after_control_ = control;
   }
   began_ = 0;
   harm_ = floor_harm_ = 0;
@@ -18,10 +19,11 @@ RequestTracker::Ended RequestTracker::Close(std::int64_t end) {
   return ended;
 }
 
-RequestTracker::Ended RequestTracker::OnSubmit(std::int64_t now, std::int64_t returned, bool starts_period) {
+RequestTracker::Ended RequestTracker::OnSubmit(std::int64_t now, std::int64_t returned, bool starts_period,
+                                               std::int64_t held) {
   Ended ended;
   if (returned != 0) {
-    const std::int64_t gap = now - returned;
+    const std::int64_t gap = now - held - returned;
     gaps_.Add(gap);
     if (++seen_ % 64 == 1) threshold_ = std::max(kSilenceNs, kSilenceTimes * gaps_.Quantile(0.5));
     if (began_ != 0 && (starts_period || gap > threshold_)) ended = Close(last_return_);
@@ -47,7 +49,7 @@ RequestTracker::Ended RequestTracker::OnMark(bool begins, std::int64_t now) {
 }
 
 void RequestTracker::PlanNext(bool control) {
-  if (control && withhold_ == 0) withhold_ = 2;
+  if (control && withhold_ == 0 && !after_control_) withhold_ = 2;
 }
 
 }  // namespace mortar::predict

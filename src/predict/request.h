@@ -32,8 +32,9 @@ class RequestTracker {
   // OnSubmit has something to do: a wait returned before the submit, or no request is open.
   bool WantsSubmit(std::int64_t returned) const { return !marked_ && (returned != 0 || began_ == 0); }
   // A submit at `now`, after a wait that returned at `returned` (0: none since the last submit).
-  // `starts_period`: the period is known and begins here. Returns the request that this shows to have ended.
-  Ended OnSubmit(std::int64_t now, std::int64_t returned, bool starts_period);
+  // `starts_period`: the period is known and begins here. `held`: so long it was held at the gate, which is
+  // no silence. Returns the request that this shows to have ended.
+  Ended OnSubmit(std::int64_t now, std::int64_t returned, bool starts_period, std::int64_t held = 0);
   // A wait returned at `now`, `harm` of it modelled as delay by fills, `floor_harm` by floor fills. Returns
   // the request if it surely ended here.
   // `in_period`: the period is known, and its next beginning will end the request.
@@ -45,6 +46,7 @@ class RequestTracker {
 
   // Called by the owner after a request ended: is the next one to be a control? Two requests in a row are
   // then run without fills and the second is the control: the first clears what fills left on the device.
+  // Never right after a control: fillers would stand still for four requests.
   void PlanNext(bool control);
   // What fills have cost the open request so far.
   std::int64_t harm_ns() const { return harm_ + floor_harm_; }
@@ -63,6 +65,7 @@ class RequestTracker {
   std::int64_t floor_harm_ = 0;
   int waits_ = 0;
   bool marked_ = false;
+  bool after_control_ = false;
   int withhold_ = 0;  // requests yet to run without fills, the open one included
 };
 

@@ -103,5 +103,17 @@ TEST_F(RequestTest, ControlIsTheSecondOfTwoWithoutFills) {
   EXPECT_TRUE(third.valid && !third.control);
 }
 
+TEST_F(RequestTest, NoControlFollowsAnother) {
+  Step(50, true);
+  tracker.PlanNext(true);
+  Step(50, true);
+  EXPECT_TRUE(Step(50, true).control);
+  tracker.PlanNext(true);
+  EXPECT_FALSE(tracker.withheld());
+  EXPECT_TRUE(Step(50, true).valid);
+  tracker.PlanNext(true);
+  EXPECT_TRUE(tracker.withheld());
+}
+
 }  // namespace
 }  // namespace mortar::predict

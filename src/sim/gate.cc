@@ -153,7 +153,8 @@ void World::Pass(ThreadData& t, const Step& step, Ns now, Ns until, bool through
   }
   if (t.refused) {
     ++c.result.held;
-    c.result.held_ns += now - t.held_since;
+    submission.held_ns = now - t.held_since;
+    c.result.held_ns += submission.held_ns;
     t.refused = false;
     Trace(c, {.kind = static_cast<std::uint32_t>(model::TraceKind::kGate),
               .lane = t.index,
@@ -163,7 +164,7 @@ void World::Pass(ThreadData& t, const Step& step, Ns now, Ns until, bool through
               .detail = t.refused_for});
   }
   if (lane.foretold_submit != 0) {
-    c.next_submit.Add(lane.foretold_submit - now);
+    c.next_submit.Add(lane.foretold_submit - (now - submission.held_ns));
   }
   predict::Forecast forecast = lane.predictor.OnSubmit(submission);
   forecast.busy_until_ns = std::max(forecast.busy_until_ns, until);
