@@ -290,8 +290,8 @@ std::int64_t SliceNs() {
 namespace {
 
 [[gnu::noinline, gnu::cold]] predict::Kernel* AddKernel(Device* device, model::KernelId id,
-                                                        std::string_view name) {
-  predict::Kernel* added = device->kernels().FindOrAdd(id, name);
+                                                        std::string_view name, model::KernelId place_id) {
+  predict::Kernel* added = device->kernels().FindOrAdd(id, name, place_id);
   Session* session = device->session();
   if (added != nullptr && session != nullptr && session->trace() != nullptr) session->trace()->Name(id, name);
   return added;
@@ -301,7 +301,13 @@ namespace {
 
 predict::Kernel* FindKernel(Device* device, model::KernelId id, std::string_view name) {
   predict::Kernel* known = device->kernels().Find(id);
-  return known != nullptr ? known : AddKernel(device, id, name);
+  return known != nullptr ? known : AddKernel(device, id, name, id);
+}
+
+predict::Kernel* FindKernel(Device* device, const predict::Kernel& kernel, std::uint64_t arguments) {
+  const model::KernelId id = base::Combine(kernel.id, arguments);
+  predict::Kernel* known = device->kernels().Find(id);
+  return known != nullptr ? known : AddKernel(device, id, kernel.name, kernel.place_id);
 }
 
 bool MarkThread(Mark mark) {

@@ -39,6 +39,9 @@ std::int64_t SliceNs();
 
 // The kernel `id` on this device. `name`: used when it is new. Null if the table is full.
 predict::Kernel* FindKernel(Device* device, model::KernelId id, std::string_view name);
+// The one that launches of `kernel` with these arguments are, where arguments are part of the identity
+// (predict::Kernel::split).
+predict::Kernel* FindKernel(Device* device, const predict::Kernel& kernel, std::uint64_t arguments);
 
 // While one lives, the calling thread is inside a driver's callback: its submits are never held.
 class CallbackScope {

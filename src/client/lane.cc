@@ -262,10 +262,15 @@ void Lane::OnEndedRequest() {
 }
 
 void Lane::AddSample(predict::Kernel& kernel, std::int64_t device_ns, std::int64_t began_ns,
-                     std::int64_t submitted_ns) {
-  session_.kernels().AddSample(kernel, device_ns, session_.recording());
+                     std::int64_t submitted_ns, bool loose) {
+  if (loose && !shared_) {
+    const std::int64_t lead = device_ns - predictor_.LessLead(kernel, device_ns);
+    device_ns -= lead;
+    if (began_ns != 0) began_ns += lead;
+  }
+  session_.kernels().AddSample(kernel, device_ns, session_.recording(), loose);
   if (!shared_) {
-    predictor_.OnSampled(kernel, submitted_ns, device_ns, began_ns);
+    predictor_.OnSampled(kernel, submitted_ns, device_ns, began_ns, loose);
     session_.shared().lead.store(predictor_.lead_ns(), kRelaxed);
   }
   session_.slot().counters.sampled.fetch_add(1, kRelaxed);

@@ -60,9 +60,9 @@ class Lane {
   void TakeMark(Mark mark);
 
   // Device time of a launch; for tracing also when it ran (board time; 0: unknown) and, if that is known, its
-  // ticket's at_ns.
+  // ticket's at_ns. `loose`: as in predict::KernelTable::AddSample.
   void AddSample(predict::Kernel& kernel, std::int64_t device_ns, std::int64_t began_ns,
-                 std::int64_t submitted_ns = 0);
+                 std::int64_t submitted_ns = 0, bool loose = false);
 
   int index() const { return index_; }
   Session& session() { return session_; }

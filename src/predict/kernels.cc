@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include "base/hash.h"
 
@@ -36,7 +37,7 @@ Kernel* KernelTable::Find(model::KernelId id) const {
   }
 }
 
-Kernel* KernelTable::FindOrAdd(model::KernelId id, std::string_view name) {
+Kernel* KernelTable::FindOrAdd(model::KernelId id, std::string_view name, model::KernelId place_id) {
   if (Kernel* known = Find(id)) return known;
   const std::lock_guard lock(mutex_);
   if (Kernel* known = Find(id)) return known;
@@ -49,6 +50,7 @@ Kernel* KernelTable::FindOrAdd(model::KernelId id, std::string_view name) {
   }
   Kernel& kernel = blocks_[count / kBlock].load(std::memory_order_relaxed)[count % kBlock];
   kernel.id = id;
+  kernel.place_id = place_id != 0 ? place_id : id;
   const std::size_t length = std::min(name.size(), sizeof kernel.name - 1);
   std::memcpy(kernel.name, name.data(), length);
   std::size_t probe = id % kSlots;
@@ -80,19 +82,31 @@ void KernelTable::Refresh(Kernel& kernel) {
   }
 }
 
-void KernelTable::AddSample(Kernel& kernel, std::int64_t device_ns, bool record) {
+void KernelTable::AddSample(Kernel& kernel, std::int64_t device_ns, bool record, bool loose) {
   if (device_ns < 0 || device_ns > kLongestSampleNs) return;
   const std::lock_guard lock(mutex_);
-  kernel.durations.Add(device_ns);
-  kernel.recent.Add(device_ns);
   ++kernel.samples;
+  kernel.loose = loose ? kernel.loose + 1 : 0;
+  if (kernel.loose > kMostLoose) kernel.exact.store(0, std::memory_order_relaxed);
+  if (!loose) kernel.exact.fetch_add(1, std::memory_order_relaxed);
+  const bool exactly = KnownExactly(kernel);
+  if (exactly && std::exchange(kernel.mixed, false)) {
+    kernel.durations = {};
+    kernel.recent = {};
+  }
+  const bool counts = !loose || !exactly || device_ns < kernel.duration_ns.load(std::memory_order_relaxed);
+  if (counts) {
+    kernel.durations.Add(device_ns);
+    kernel.recent.Add(device_ns);
+    kernel.mixed |= loose && !exactly;
+  }
   // Drawn, not counted: a kernel launched sixteen times a period would be timed at one place only.
   const auto draw = static_cast<std::int32_t>(base::Combine(kernel.id, kernel.samples) % 128);
   const bool always = kernel.samples < kOftenUntil || device_ns >= kAlwaysTimedNs;
   const std::int32_t pause = always ? 0 : kernel.samples < kWarmUntil ? 4 + draw % 24 : 64 + draw;
   kernel.until_sample.store(pause, std::memory_order_relaxed);
-  Refresh(kernel);
-  if (record) {
+  if (counts) Refresh(kernel);
+  if (record && counts) {
     kernel.recorded_n += 1;
     kernel.recorded_duration += static_cast<double>(device_ns);
     kernel.offline_duration_ns.store(static_cast<std::int64_t>(kernel.recorded_duration / kernel.recorded_n),

@@ -19,12 +19,15 @@ namespace mortar::predict {
 
 struct Kernel {
   model::KernelId id = 0;
+  // What places are told apart by: the identity before arguments became part of it, which happens in mid-run.
+  model::KernelId place_id = 0;
   char name[64] = {};  // cut, NUL-terminated; for reports
 
   // Read on the submit path of any thread; written under the table's mutex.
   std::atomic<std::int64_t> duration_ns{0};  // typical; 0: not yet sampled
   std::atomic<std::int64_t> length_ns{0};    // 0.9 quantile: what a filler is charged (design)
   std::atomic<std::int32_t> until_sample{0};
+  std::atomic<std::uint32_t> exact{0};  // samples that were not loose, while these still come
   std::atomic<bool> split{false};  // durations prove bimodal: scalar arguments become part of the identity
 
   // Offline means (mortar profile record), for `fikit`. 0: not recorded.
@@ -35,6 +38,8 @@ struct Kernel {
   base::Histogram durations;  // all samples, fading; kept between runs
   Recent recent;  // the last ones, exactly: a bucket is 9 % wide, and errors add up over a request
   std::uint64_t samples = 0;
+  std::uint32_t loose = 0;  // loose samples since the last exact one
+  bool mixed = false;       // loose ones are among `durations` and `recent`
   double recorded_n = 0, recorded_duration = 0, recorded_gap_n = 0, recorded_gap = 0;
 };
 
@@ -50,8 +55,8 @@ class KernelTable {
 
   // The kernel of `id`, or null if it was never added. Lock-free, no allocation.
   Kernel* Find(model::KernelId id) const;
-  // Find, or add under `name`. Null if the table is full.
-  Kernel* FindOrAdd(model::KernelId id, std::string_view name);
+  // Find, or add under `name`. `place_id` 0: the same. Null if the table is full.
+  Kernel* FindOrAdd(model::KernelId id, std::string_view name, model::KernelId place_id = 0);
 
   // Kernels that last so long are always timed: that costs little beside them, and one that lasts twice as
   // long as foretold hurts whoever it was to fit before.
@@ -66,7 +71,12 @@ class KernelTable {
     return false;
   }
   // The device time of one launch, nanoseconds. Ignores what is negative or above one minute.
-  void AddSample(Kernel& kernel, std::int64_t device_ns, bool record);
+  // `loose`: something else may be in it (what lies between a launch and its start on an idle device, a
+  // switch of contexts), so that it counts only where hardly any others come.
+  void AddSample(Kernel& kernel, std::int64_t device_ns, bool record, bool loose = false);
+  static bool KnownExactly(const Kernel& kernel) {
+    return kernel.exact.load(std::memory_order_relaxed) >= kExactNeeds;
+  }
   // Recording run: the gap that followed one launch on the device.
   void AddRecordedGap(Kernel& kernel, std::int64_t gap_ns);
 
@@ -78,6 +88,8 @@ class KernelTable {
   static void Refresh(Kernel& kernel);
 
  private:
+  static constexpr std::uint32_t kExactNeeds = 4;  // chosen
+  static constexpr std::uint32_t kMostLoose = 64;  // chosen: in a row; then they are all there is
   static constexpr std::size_t kSlots = kCapacity * 2;
   struct Entry {
     std::atomic<model::KernelId> id;

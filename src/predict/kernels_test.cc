@@ -92,6 +92,28 @@ TEST(KernelTableTest, TwoModesAreSplitAndOneIsNot) {
   EXPECT_TRUE(two->split);
 }
 
+TEST(KernelTableTest, LooseSamplesCountOnlyWhereHardlyAnyOthersCome) {
+  KernelTable table;
+  Kernel* k = table.FindOrAdd(1, "k");
+  // All there is at first.
+  for (int i = 0; i < 40; ++i) table.AddSample(*k, i % 2 == 0 ? 9'000 : 11'000, false, /*loose=*/true);
+  EXPECT_NEAR(static_cast<double>(k->duration_ns), 10'000, 1'000);
+  EXPECT_FALSE(KernelTable::KnownExactly(*k));
+  for (int i = 0; i < 4; ++i) table.AddSample(*k, 5'000, false);
+  EXPECT_TRUE(KernelTable::KnownExactly(*k));
+  EXPECT_EQ(k->duration_ns, 5'000) << "what came before is forgotten";
+  for (int i = 0; i < 40; ++i) {
+    table.AddSample(*k, 29'000, false, true);
+    if (i % 8 == 7) table.AddSample(*k, 5'000, false);
+  }
+  EXPECT_EQ(k->duration_ns, 5'000);
+  EXPECT_EQ(k->length_ns, 5'000);
+  EXPECT_FALSE(k->split);
+  // It is never launched behind others any more, and takes longer.
+  for (int i = 0; i < 100; ++i) table.AddSample(*k, 21'000, false, true);
+  EXPECT_NEAR(static_cast<double>(k->duration_ns), 21'000, 200);
+}
+
 TEST(KernelTableTest, AbsurdDurationsAreIgnored) {
   KernelTable table;
   Kernel* k = table.FindOrAdd(1, "k");

@@ -66,9 +66,11 @@ class LanePredictor {
 
   // The device time of a launch submitted at `submitted_ns`. Where durations of one identity differ, the
   // position tells them apart (a matrix product's inner dimension shows in no launch shape).
-  // `began_ns`: when it began on the device; 0: not known.
+  // `began_ns`: when it began on the device; 0: not known. `loose`: as in KernelTable::AddSample.
   void OnSampled(const Kernel& kernel, std::int64_t submitted_ns, std::int64_t device_ns,
-                 std::int64_t began_ns);
+                 std::int64_t began_ns, bool loose = false);
+  // A loose sample, less the lead, which it teaches where the kernel has been timed without one.
+  std::int64_t LessLead(const Kernel& kernel, std::int64_t device_ns);
   // The submit just made is at a position whose own duration is wanted: sample it.
   bool WantsDuration() const { return wants_duration_; }
   // What a submit of `kernel` would be charged now: its length, or its position's duration where that is
@@ -198,7 +200,7 @@ class LanePredictor {
   }
   // What a submit is in the pattern: its kernel, whether the thread changed streams before it, and waited.
   static std::uint64_t SymbolOf(const Kernel* kernel, bool changed, bool waited) {
-    const std::uint64_t id = kernel != nullptr ? kernel->id : 1;
+    const std::uint64_t id = kernel != nullptr ? kernel->place_id : 1;
     return id << 2 | (changed ? StepBook::kPositionsOnly : 0U) | (waited ? 1U : 0U) |
            (std::uint64_t{1} << 63);
   }

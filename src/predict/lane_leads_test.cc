@@ -46,6 +46,19 @@ TEST_F(LeadTest, TheModelsCountFromTheStartOnTheDevice) {
   EXPECT_EQ(f.arrived_ns, at + 8 * kUs + 2 * kUs + kUs) << "a quarter and a microsecond of allowance";
 }
 
+// Without instants, as from CUDA's events: what a launch on an idle device takes longer than one behind
+// others.
+TEST_F(LeadTest, IsLearnedFromLooseSamples) {
+  for (int i = 0; i < 8; ++i)
+    EXPECT_EQ(lane_.LessLead(*kernel_, 44 * kUs), 44 * kUs) << "nothing to compare with";
+  EXPECT_EQ(lane_.lead_ns(), 0);
+  for (int i = 0; i < 4; ++i) kernels_.AddSample(*kernel_, 40 * kUs, false);
+  // Now and then contexts are switched in between.
+  for (int i = 0; i < 16; ++i) lane_.LessLead(*kernel_, (i % 4 == 0 ? 64 : 44) * kUs);
+  EXPECT_EQ(lane_.lead_ns(), 4 * kUs);
+  EXPECT_EQ(lane_.LessLead(*kernel_, 44 * kUs), 40 * kUs);
+}
+
 TEST_F(LeadTest, WhatTakesTooLongIsNoLead) {
   for (int i = 0; i < 40; ++i) Round(3'000 * kUs);
   EXPECT_EQ(lane_.lead_ns(), 0);

@@ -15,6 +15,7 @@ constexpr double kArrivalQuantile = 1;
 constexpr std::int64_t kLeadShare = 4;        // chosen: a shorter one counts a quarter
 constexpr double kLeadQuantile = 0.25;        // chosen: what delays a start once in a while is no lead
 constexpr std::int64_t kDurationShare = 4;    // chosen: a further sample counts a quarter
+constexpr std::int64_t kLooseShare = 16;      // chosen
 constexpr std::int64_t kDurationSpread = 16;  // chosen: a fill is charged a sixteenth more
 constexpr std::int64_t kBlockedNs = 2'000;    // chosen: a shorter wait does not show when the device was done
 constexpr int kSpreadFades = 8;               // chosen: by so much of it with each undisturbed wait
@@ -26,7 +27,7 @@ constexpr int kEarlyShift = 2;                    // chosen: a further wait coun
 }  // namespace
 
 void LanePredictor::OnSampled(const Kernel& kernel, std::int64_t submitted, std::int64_t device_ns,
-                              std::int64_t began) {
+                              std::int64_t began, bool loose) {
   if (sequence_ == 0) return;
   // The log ascends by the instant of submit.
   std::uint64_t low = sequence_ >= kLog ? sequence_ - kLog + 1 : 1;
@@ -51,12 +52,19 @@ void LanePredictor::OnSampled(const Kernel& kernel, std::int64_t submitted, std:
   }
   const std::int64_t usual = kernel.duration_ns.load(std::memory_order_relaxed);
   const std::int64_t old = step->durations == 0 ? device_ns : std::int64_t{step->duration_ns};
-  std::int64_t learned = old + (device_ns - old) / kDurationShare;
+  // What is loose is too long now and then, and never too short.
+  std::int64_t learned = old + (device_ns - old) / (loose && device_ns > old ? kLooseShare : kDurationShare);
   // One odd sample makes no duration of its own: of the first few that differ, the more usual one counts.
   if (step->durations < kDurationsWanted && std::abs(device_ns - old) > old / 2)
     learned = std::abs(device_ns - usual) < std::abs(old - usual) ? device_ns : old;
   step->duration_ns = static_cast<std::uint32_t>(std::clamp<std::int64_t>(learned, 1, UINT32_MAX));
   if (step->durations < UINT8_MAX) ++step->durations;
+}
+
+std::int64_t LanePredictor::LessLead(const Kernel& kernel, std::int64_t device_ns) {
+  const std::int64_t usual = kernel.duration_ns.load(std::memory_order_relaxed);
+  if (KernelTable::KnownExactly(kernel) && device_ns >= usual) LearnLead(device_ns - usual, nullptr);
+  return std::max<std::int64_t>(1, device_ns - lead_ns_);
 }
 
 // The device had nothing to do when the submit came, for certain: a wait covered all before it, or the model

@@ -1,6 +1,7 @@
 #include "predict/steps.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/hash.h"
 
@@ -55,10 +56,12 @@ StepBook::Place StepBook::Advance(std::uint64_t symbol) {
 
 bool StepBook::Search() {
   if (period_ != 0 && failures_ > 0) {
-    // A longer period holds across the place where the known one failed: that one was a repeat inside it.
-    const std::uint32_t longer = finder_.Search(period_ + 1);
-    if (longer != 0 && since_failure_ < 2 * std::uint64_t{longer}) {
-      Lock(longer);
+    // A period holds across the place where the known one failed. If it is longer, that one was a repeat
+    // inside it; if it is as long, something else is submitted there from now on.
+    for (const std::uint32_t shortest : {period_, period_ + 1}) {
+      const std::uint32_t found = finder_.Search(shortest);
+      if (found == 0 || since_failure_ >= 2 * std::uint64_t{found}) continue;
+      Lock(found);
       return true;
     }
   }
@@ -73,15 +76,25 @@ bool StepBook::Search() {
 }
 
 void StepBook::Lock(std::uint32_t period) {
-  period_ = period;
-  steps_ = std::make_unique<Step[]>(period);
+  // Of as many places as before most are the same.
+  const bool same = period == period_ && (synced_ || FindWayBack());
+  const std::unique_ptr<Step[]> old = std::exchange(steps_, std::make_unique<Step[]>(period));
   // The newest symbol is the last of the period, so the next one is position 0.
   for (std::uint32_t i = 0; i < period; ++i) {
-    steps_[i].key = finder_.Symbol(period - 1 - i);
+    const std::uint64_t key = finder_.Symbol(period - 1 - i);
+    if (same) {
+      Step& before = old[(position_ + i) % period];
+      if (before.key == key) {
+        steps_[i] = before;
+        continue;
+      }
+    }
+    steps_[i].key = key;
     if (period >= kLong) steps_[i].needed = Step::kReadyLong;
   }
+  period_ = period;
+  after_start_ = (same ? after_start_ + period - position_ : 1) % period;
   position_ = 0;
-  after_start_ = 1 % period;
   matched_ = 0;
   failures_ = 0;
   since_failure_ = 0;

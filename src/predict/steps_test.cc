@@ -47,6 +47,24 @@ TEST(StepBookTest, NewProgramPhaseReplacesThePeriod) {
   EXPECT_EQ(book.period(), 8U);
 }
 
+// One kernel gives way to another (a library has chosen again): the period is as long as before, and what is
+// known of all other places stays.
+TEST(StepBookTest, AnotherKernelInOnePlaceKeepsThePeriod) {
+  StepBook book;
+  Play(book, "Abcdefghij", 10);
+  Play(book, "Abcd", 1);
+  const_cast<Step*>(book.Next())->gap_ns = 7;  // of e
+  Play(book, "efghij", 1);
+  Play(book, "Abcxefghij", 3);
+  EXPECT_EQ(book.period(), 10U);
+  Play(book, "Abc", 1);
+  ASSERT_TRUE(book.synced());
+  EXPECT_EQ(book.Next()->key, std::uint64_t{'x'} << 2);
+  Play(book, "x", 1);
+  ASSERT_TRUE(book.synced());
+  EXPECT_EQ(book.Next()->gap_ns, 7);
+}
+
 TEST(StepBookTest, PositionsAreToldApartWhereContextsAreNot) {
   StepBook book;
   Play(book, "Kkkkkkkkkk", 6);

@@ -31,7 +31,7 @@ __attribute__((tls_model("initial-exec"))) constinit thread_local LastLaunch las
                                                                   const KernelLaunch& launch,
                                                                   const predict::Kernel& kernel) {
   const std::uint64_t arguments = HashArguments(function, launch.function, launch.arguments);
-  return client::FindKernel(device, base::Combine(kernel.id, arguments), function.text());
+  return client::FindKernel(device, kernel, arguments);
 }
 
 inline predict::Kernel* Identify(client::Device* device, Function& function, const KernelLaunch& launch) {

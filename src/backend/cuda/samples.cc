@@ -36,6 +36,7 @@ struct Sample {
   const client::Session* session = nullptr;  // whose kernel it is
   std::int64_t at_ns = 0;
   std::int64_t overhead_ns = 0;  // host time that lies between the events and is not the kernel's
+  bool idle = false;             // nothing was on the stream: the way to the device lies between them too
 };
 
 constinit std::mutex mutex;  // all below
@@ -160,7 +161,8 @@ void Read(Sample sample, client::Lane* lane) {
     if (began_ns != 0) began_ns += sample.overhead_ns;
   }
   if (elapsed >= 0) {
-    lane->AddSample(*sample.kernel, std::max(elapsed - sample.overhead_ns, kLeastNs), began_ns, sample.at_ns);
+    lane->AddSample(*sample.kernel, std::max(elapsed - sample.overhead_ns, kLeastNs), began_ns, sample.at_ns,
+                    sample.idle);
   }
   GiveBack(sample.context, sample.begin, sample.end);
 }
@@ -220,7 +222,7 @@ void SampledLaunch::Finish(CUresult status, client::Lane* lane, predict::Kernel*
   if (status == CUDA_SUCCESS && Real<Symbol::cuEventRecord>()(end_, stream_) == CUDA_SUCCESS) {
     const std::lock_guard lock(mutex);
     if (count < kMost) {
-      samples[count++] = {context_, begin_, end_, kernel, &lane->session(), at_ns, overhead_ns};
+      samples[count++] = {context_, begin_, end_, kernel, &lane->session(), at_ns, overhead_ns, idle_};
       pending.store(count, std::memory_order_relaxed);
       return;
     }

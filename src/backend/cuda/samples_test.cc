@@ -47,6 +47,31 @@ TEST_F(SamplesTest, OnAnIdleStreamTheLaunchItselfIsSubtracted) {
   EXPECT_GT(duration, 0);
 }
 
+// What lies between the events of a launch on an idle stream is not all the kernel's, once it was timed
+// otherwise.
+TEST_F(SamplesTest, OnAnIdleStreamAKnownKernelTeachesTheLead) {
+  CUfunction fresh = MakeFunction("either");
+  for (int i = 0; i < 8; ++i) {
+    mock.busy = true;
+    mock.elapsed_ms = 0.25F;
+    Launch(fresh, stream);
+    mock.busy = false;
+    mortar_cuStreamSynchronize(stream);
+  }
+  EXPECT_EQ(KernelOf("either", 1)->duration_ns.load(), 250'000);
+  mock.elapsed_ms = 0.28F;
+  for (int i = 0; i < 2'000; ++i) {
+    Launch(fresh, stream);
+    mortar_cuStreamSynchronize(stream);
+  }
+  EXPECT_EQ(KernelOf("either", 1)->length_ns.load(), 250'000);
+  client::Lane* lane = client::CurrentLane(client::FindDevice(kMockDevice));
+  ASSERT_NE(lane, nullptr);
+  const std::int64_t lead = lane->session().shared().lead.load();
+  EXPECT_GT(lead, 0);
+  EXPECT_LE(lead, 30'000);
+}
+
 TEST_F(SamplesTest, DefaultStreamsAreNamedOutright) {
   ASSERT_EQ(Launch(MakeFunction("legacy"), nullptr), CUDA_SUCCESS);
   EXPECT_EQ(mock.Last(Symbol::cuEventRecord)->words[1], 1U);

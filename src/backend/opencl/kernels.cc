@@ -137,7 +137,7 @@ predict::Kernel* Identify(client::Device* device, const KernelInfo& info, const 
   predict::Kernel* kernel = client::FindKernel(device, model::MakeKernelId(info.name_hash, shape), info.name);
   if (kernel == nullptr || !kernel->split.load(std::memory_order_relaxed)) return kernel;
   const std::uint64_t arguments = info.arguments.load(std::memory_order_relaxed);
-  return client::FindKernel(device, base::Combine(kernel->id, arguments), info.name);
+  return client::FindKernel(device, *kernel, arguments);
 }
 
 KernelInfo* FindKernelInfo(cl_kernel kernel) noexcept {
