@@ -1,6 +1,7 @@
 // The boards that a subcommand works on. One thread.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,8 @@ base::Result<Boards> OpenBoards();
 // The same; complains about each that cannot be used, keeps those of `device` (all where it is empty), and
 // fails where none is left.
 base::Result<Boards> ChooseBoards(const std::string& device);
+
+inline constexpr std::uint64_t kWholePpm = 1'000'000;
 
 // The sum of the floors (--min-share) of `board`'s living clients but the one called `but_name`, in parts per
 // million.

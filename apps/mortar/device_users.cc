@@ -14,6 +14,7 @@
 #include <set>
 
 #include "board/view.h"
+#include "mortar/small_files.h"
 
 namespace mortar::cli {
 namespace {
@@ -38,13 +39,6 @@ std::optional<int> Number(std::string_view text) {
   const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || rest != text.data() + text.size()) return std::nullopt;
   return value;
-}
-
-std::string FirstLine(const std::string& path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  return line;
 }
 
 // The text behind `key:` in a file of such lines; empty where it is not there.

@@ -8,12 +8,12 @@
 namespace mortar::cli {
 namespace {
 
-constexpr char kArea[] = "board";
+constexpr char kBoardArea[] = "board";
 constexpr std::uint32_t kWorldWritable = 0002;
 constexpr std::uint32_t kGroupWritable = 0020;
 
 Finding Wrong(const std::string& check, std::string what, std::string cost, std::string mend) {
-  return {kArea, check, Level::kWrong, std::move(what), std::move(cost), std::move(mend)};
+  return {kBoardArea, check, Level::kWrong, std::move(what), std::move(cost), std::move(mend)};
 }
 
 constexpr char kUnscheduled[] = "programs run unscheduled (with --strict they do not start)";
@@ -59,7 +59,7 @@ Finding CheckPlace(const DirectoryFacts& facts) {
                  "any user of this machine can hold your programs and change their priorities",
                  "chmod o-w " + path);
   }
-  return {kArea, "directory", Level::kOk, facts.path + " (" + facts.origin + ")"};
+  return {kBoardArea, "directory", Level::kOk, facts.path + " (" + facts.origin + ")"};
 }
 
 void CheckSpace(const System& system, std::vector<Finding>& findings) {
@@ -98,7 +98,7 @@ void CheckSettings(const BoardFacts& board, std::vector<Finding>& findings) {
     findings.push_back(Wrong("off", board.device + " is off",
                              "nobody is held: programs share as if without Mortar", "mortar on" + device));
   } else if (board.settings.policy == model::PolicyId::kShare) {
-    findings.push_back({kArea, "policy", Level::kNote, board.device + " has policy share",
+    findings.push_back({kBoardArea, "policy", Level::kNote, board.device + " has policy share",
                         "nobody is held: programs share as the device lets them",
                         "mortar set --policy fill" + device});
   }
@@ -110,7 +110,7 @@ void CheckSettings(const BoardFacts& board, std::vector<Finding>& findings) {
   }
   if (findings.size() != before) return;
   findings.push_back(
-      {kArea, "board", Level::kOk,
+      {kBoardArea, "board", Level::kOk,
        fmt::format("{}: policy {}, mode {}, {} client{}", board.device,
                    model::PolicyName(board.settings.policy), model::DeviceModeName(board.settings.mode),
                    board.clients.size(), board.clients.size() == 1 ? "" : "s")});
@@ -120,13 +120,13 @@ void CheckClient(const System& system, const ClientFacts& client, std::vector<Fi
   const std::string who = fmt::format("{} (process {})", client.name, client.pid);
   if (!client.alive) return;  // the next who looks clears it
   if (!client.visible) {
-    findings.push_back({kArea, "client", Level::kNote, who + " is not among the processes of here",
+    findings.push_back({kBoardArea, "client", Level::kNote, who + " is not among the processes of here",
                         "it lives in another container or pid namespace: its number is one of there",
                         "lsns -t pid"});
     return;
   }
   if (client.run_state == 'T' || client.run_state == 't') {
-    findings.push_back({kArea, "client", Level::kNote, who + " is stopped",
+    findings.push_back({kBoardArea, "client", Level::kNote, who + " is stopped",
                         "it holds nobody any more, but keeps its slot and its name",
                         fmt::format("kill -CONT {}", client.pid)});
   }
@@ -135,12 +135,12 @@ void CheckClient(const System& system, const ClientFacts& client, std::vector<Fi
   };
   const auto other = std::find_if_not(client.copies.begin(), client.copies.end(), same);
   if (client.replaced) {
-    findings.push_back({kArea, "versions", Level::kNote,
+    findings.push_back({kBoardArea, "versions", Level::kNote,
                         who + " runs a Mortar that was replaced since it started",
                         "programs of two versions share by two sets of rules",
                         fmt::format("kill {}   # and start it again under mortar run", client.pid)});
   } else if (other != client.copies.end()) {
-    findings.push_back({kArea, "versions", Level::kNote, who + " runs another copy of Mortar: " + *other,
+    findings.push_back({kBoardArea, "versions", Level::kNote, who + " runs another copy of Mortar: " + *other,
                         "programs of two versions share by two sets of rules",
                         fmt::format("kill {}   # and start it again under this mortar run", client.pid)});
   }
@@ -165,7 +165,7 @@ std::vector<Finding> CheckBoards(const System& system) {
   }
   if (system.boards.empty())
     findings.push_back(
-        {kArea, "board", Level::kOk, "none yet; a device gets one when a program first uses it"});
+        {kBoardArea, "board", Level::kOk, "none yet; a device gets one when a program first uses it"});
   return findings;
 }
 
@@ -184,7 +184,7 @@ std::vector<Finding> CheckClients(const System& system) {
           });
       if (managed) continue;
       findings.push_back(
-          {kArea, "unmanaged", Level::kNote,
+          {kBoardArea, "unmanaged", Level::kNote,
            fmt::format("process {} ({}) uses {} without Mortar, seen by {}", user.pid,
                        user.program.empty() ? "?" : user.program, board.device, user.through),
            "it is not held, and no prediction knows of its kernels: the holder is slower than foretold",
@@ -192,7 +192,7 @@ std::vector<Finding> CheckClients(const System& system) {
     }
   }
   if (findings.empty())
-    findings.push_back({kArea, "client", Level::kOk, "nothing strange about running programs"});
+    findings.push_back({kBoardArea, "client", Level::kOk, "nothing strange about running programs"});
   return findings;
 }
 

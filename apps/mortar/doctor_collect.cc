@@ -19,20 +19,12 @@
 #include "client/options.h"
 #include "mortar/boards.h"
 #include "mortar/doctor.h"
+#include "mortar/small_files.h"
 
 namespace mortar::cli {
 namespace {
 
 constexpr std::size_t kLongestLibrary = 256U << 20;  // chosen: larger files are not searched for names
-
-std::string FirstLine(const std::string& path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  return line;
-}
-
-bool Exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
 
 // The source of the mount that `path` lies on, from mountinfo (whose fields proc(5) describes).
 std::string MountSource(const std::string& path) {

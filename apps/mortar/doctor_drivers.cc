@@ -18,22 +18,13 @@
 #include "cuda/api/find_driver.h"
 #include "mortar/cuda_setup.h"
 #include "mortar/doctor.h"
+#include "mortar/small_files.h"
 
 namespace mortar::cli {
 namespace {
 
 constexpr int kPatienceMs = 20'000;  // for one driver, as in ProbeOpenCl
 constexpr char kVendors[] = "/etc/OpenCL/vendors";
-
-bool Exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
-
-std::string FirstLine(const std::string& path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  while (!line.empty() && (line.back() == ' ' || line.back() == '\r' || line.back() == '\t')) line.pop_back();
-  return line;
-}
 
 bool Loads(const std::string& library) {
   const pid_t child = fork();

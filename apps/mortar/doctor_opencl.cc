@@ -8,7 +8,7 @@
 namespace mortar::cli {
 namespace {
 
-constexpr char kArea[] = "OpenCL";
+constexpr char kOpenClArea[] = "OpenCL";
 
 std::string FileName(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
@@ -17,7 +17,7 @@ Level Missing(const System& system) { return system.drivers.empty() ? Level::kWr
 
 Finding CheckLoader(const System& system) {
   const Probe& probe = system.probe;
-  Finding finding{kArea, "loader", Level::kWrong, ""};
+  Finding finding{kOpenClArea, "loader", Level::kWrong, ""};
   if (!probe.loader) {
     finding.level = Missing(system);
     finding.what = "there is no OpenCL loader (libOpenCL.so.1)";
@@ -42,7 +42,7 @@ Finding CheckLoader(const System& system) {
 }
 
 Finding CheckDriver(const System& system) {
-  Finding finding{kArea, "driver", Level::kOk, ""};
+  Finding finding{kOpenClArea, "driver", Level::kOk, ""};
   if (system.probe.platforms == 0) {
     finding.level = Missing(system);
     finding.what = "the loader finds no OpenCL driver";
@@ -60,13 +60,14 @@ void CheckVendors(const System& system, std::vector<Finding>& findings) {
   for (const char* variable : {"OCL_ICD_VENDORS", "OPENCL_VENDOR_PATH"}) {
     const std::string value = Value(system, variable);
     if (value.empty() || system.missing.count(value) == 0) continue;
-    findings.push_back(
-        {kArea, "vendors", Level::kWrong, fmt::format("{}={} names nothing that is there", variable, value),
-         "the loader finds no driver, or only those of its own folder", std::string("unset ") + variable});
+    findings.push_back({kOpenClArea, "vendors", Level::kWrong,
+                        fmt::format("{}={} names nothing that is there", variable, value),
+                        "the loader finds no driver, or only those of its own folder",
+                        std::string("unset ") + variable});
   }
   for (const auto& icd : system.icds) {
     if (icd.loads) continue;
-    findings.push_back({kArea, "vendors", Level::kNote,
+    findings.push_back({kOpenClArea, "vendors", Level::kNote,
                         fmt::format("{} names {}, which does not load", icd.path, icd.library),
                         "that driver's devices are missing; every OpenCL program tries it in vain",
                         "ldd " + Quoted(icd.library) + "; dpkg -S " + Quoted(icd.path) +
@@ -76,7 +77,7 @@ void CheckVendors(const System& system, std::vector<Finding>& findings) {
 
 void CheckLayers(const System& system, std::vector<Finding>& findings) {
   if (system.scheduling.empty()) {
-    findings.push_back({kArea, "mortar", Level::kWrong,
+    findings.push_back({kOpenClArea, "mortar", Level::kWrong,
                         std::string(kSchedulingLayer) + " is not installed beside mortar",
                         "no OpenCL program is scheduled",
                         Value(system, "MORTAR_LIB").empty()
@@ -84,11 +85,11 @@ void CheckLayers(const System& system, std::vector<Finding>& findings) {
                             : "unset MORTAR_LIB   # it names a folder without the library"});
     return;
   }
-  findings.push_back({kArea, "mortar", Level::kOk, system.scheduling});
+  findings.push_back({kOpenClArea, "mortar", Level::kOk, system.scheduling});
   const std::string value = Value(system, "OPENCL_LAYERS");
   const auto layers = Parts(value);
   if (layers.empty()) {
-    findings.push_back({kArea, "layers", Level::kOk, "OPENCL_LAYERS is not set; mortar run sets it"});
+    findings.push_back({kOpenClArea, "layers", Level::kOk, "OPENCL_LAYERS is not set; mortar run sets it"});
     return;
   }
   const std::size_t before = findings.size();
@@ -109,31 +110,32 @@ void CheckLayers(const System& system, std::vector<Finding>& findings) {
     for (const auto& other : layers) {
       if (system.missing.count(other) == 0) rest += (rest.empty() ? "" : ":") + other;
     }
-    findings.push_back({kArea, "layers", Level::kWrong,
+    findings.push_back({kOpenClArea, "layers", Level::kWrong,
                         "OPENCL_LAYERS names " + layer + ", which is not there",
                         "the layer is left out by loaders, some of which leave out all",
                         rest.empty() ? "unset OPENCL_LAYERS" : "export OPENCL_LAYERS=" + Quoted(rest)});
   }
   if (named(kSchedulingLayer) > 1 || named(kEmulatedLayer) > 1) {
-    findings.push_back({kArea, "layers", Level::kWrong,
+    findings.push_back({kOpenClArea, "layers", Level::kWrong,
                         "OPENCL_LAYERS names a layer of Mortar's twice: " + value,
                         "every submit is held and counted twice", mend});
   }
   if (named(kSchedulingLayer) > 0 && named(kEmulatedLayer) > 0 &&
       place(kEmulatedLayer) > place(kSchedulingLayer)) {
     findings.push_back(
-        {kArea, "layers", Level::kWrong, "the emulated device lies above Mortar's layer: " + value,
+        {kOpenClArea, "layers", Level::kWrong, "the emulated device lies above Mortar's layer: " + value,
          "Mortar does not see the device that programs see; nothing is scheduled on it", mend});
   } else if (named(kSchedulingLayer) > 0 && FileName(layers.back()) != kSchedulingLayer) {
-    findings.push_back({kArea, "layers", Level::kNote, "another layer lies above Mortar's: " + value,
+    findings.push_back({kOpenClArea, "layers", Level::kNote, "another layer lies above Mortar's: " + value,
                         "what it adds, drops or delays looks to Mortar as if the program did it", mend});
   }
   if (named(kEmulatedLayer) > 0) {
-    findings.push_back({kArea, "emulated", Level::kNote, "programs started here run on the emulated device",
-                        "their speed says nothing about a real device",
-                        "unset OPENCL_LAYERS MORTAR_EMULATED"});
+    findings.push_back(
+        {kOpenClArea, "emulated", Level::kNote, "programs started here run on the emulated device",
+         "their speed says nothing about a real device", "unset OPENCL_LAYERS MORTAR_EMULATED"});
   }
-  if (findings.size() == before) findings.push_back({kArea, "layers", Level::kOk, "in order: " + value});
+  if (findings.size() == before)
+    findings.push_back({kOpenClArea, "layers", Level::kOk, "in order: " + value});
 }
 
 }  // namespace

@@ -16,6 +16,9 @@ void Print(const std::string& text);
 // the end.
 bool PrintedAll();
 
+// What stands in a table where there is nothing to say.
+inline constexpr char kAbsent[] = "-";
+
 // Columns as wide as their widest cell; those named in `right` (by index) are set flush right.
 std::string FormatTable(const std::vector<std::vector<std::string>>& rows,
                         const std::vector<std::size_t>& right);

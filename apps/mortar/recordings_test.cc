@@ -20,7 +20,7 @@ using testing::Not;
 namespace fs = std::filesystem;
 
 // Kernels of 20 µs at 10, 50 and 130 µs: gaps of 20 and 60 µs.
-trace::TestTrace Sample() {
+trace::TestTrace SmallTrace() {
   trace::TestTrace trace;
   trace.Call("cudaLaunchKernel", "0", "2", 1).Kernel("k<int>", "10", "20", 1);
   trace.Call("cudaLaunchKernel", "40", "2", 2).Kernel("k<int>", "50", "20", 2);
@@ -34,8 +34,8 @@ class RecordingsTest : public testing::Test {
   void SetUp() override {
     folder_ = testing::TempDir() + "recordings_test." + std::to_string(getpid());
     fs::create_directories(folder_);
-    std::ofstream(Path("t.json")) << Sample().Text();
-    std::ofstream(Path("t.json.gz"), std::ios::binary) << trace::Gzip(Sample().Text());
+    std::ofstream(Path("t.json")) << SmallTrace().Text();
+    std::ofstream(Path("t.json.gz"), std::ios::binary) << trace::Gzip(SmallTrace().Text());
   }
   void TearDown() override { fs::remove_all(folder_); }
   std::string Path(const std::string& name) const { return folder_ + "/" + name; }
@@ -99,7 +99,7 @@ TEST_F(RecordingsTest, DurationsAloneHaveNoGaps) {
 }
 
 TEST_F(RecordingsTest, BadInputLeavesNothingBehind) {
-  std::ofstream(Path("cut.json.gz"), std::ios::binary) << trace::Gzip(Sample().Text()).substr(0, 100);
+  std::ofstream(Path("cut.json.gz"), std::ios::binary) << trace::Gzip(SmallTrace().Text()).substr(0, 100);
   const Outcome cut = RunMortar({"trace", "import", Path("cut.json.gz"), "-o", Path("cut.mtr")}, {});
   EXPECT_EQ(cut.code, 2);
   EXPECT_EQ(cut.lines(), 1) << cut.err;
@@ -114,7 +114,7 @@ TEST_F(RecordingsTest, BadInputLeavesNothingBehind) {
 }
 
 TEST(ShowReportTest, ReplayErrorIsShownWhereItIsKnown) {
-  const auto recording = Sample().Read();
+  const auto recording = SmallTrace().Read();
   ASSERT_TRUE(recording.ok());
   ShowReport report = MakeShowReport(*recording);
   EXPECT_TRUE(ToJson(report)["replay_span_error"].is_null());

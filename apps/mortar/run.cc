@@ -24,8 +24,6 @@ struct Run {
   bool no_check = false;
 };
 
-constexpr std::uint64_t kWholePpm = 1'000'000;
-
 int Refuse(int code, const std::string& why) {
   Complain("mortar run: " + why);
   return code;

@@ -14,8 +14,6 @@
 namespace mortar::cli {
 namespace {
 
-constexpr std::uint64_t kWholePpm = 1'000'000;
-
 struct SetOptions {
   std::string name, device;
   std::string priority, max_slowdown, weight, min_share, memory;  // of a client

@@ -21,7 +21,7 @@ th{font-weight:600;border-bottom:1px solid #bbb}svg{width:100%;height:auto;backg
 @media(prefers-color-scheme:dark){body{color:#ddd;background:#181a1b}svg{background:#24282b}small{color:#999}}
 </style>)";
 
-std::string Escaped(std::string_view text) {
+std::string InHtml(std::string_view text) {
   std::string out;
   for (const char c : text) {
     switch (c) {
@@ -92,7 +92,7 @@ std::string Operations(const ShowReport& report) {
   std::string table = "<table>\n" + Row({"operation", "count", "total", "median"}, "th");
   for (std::size_t i = 0; i < std::min(report.totals.size(), kListed); ++i) {
     const KernelTotal& total = report.totals[i];
-    table += Row({Escaped(total.name), std::to_string(total.count), FormatDuration(total.total_ns),
+    table += Row({InHtml(total.name), std::to_string(total.count), FormatDuration(total.total_ns),
                   FormatDuration(total.median_ns)},
                  "td");
   }
@@ -109,8 +109,8 @@ std::string ToPage(const ShowReport& report) {
   std::string page =
       "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n<meta name=\"viewport\" "
       "content=\"width=device-width\">\n<title>" +
-      Escaped(recording.source) + "</title>\n" + kStyle + "</head><body>\n<h1>" + Escaped(recording.source) +
-      "</h1>\n<p>" + Escaped(DescribeProgram(recording)) + ".</p>\n";
+      InHtml(recording.source) + "</title>\n" + kStyle + "</head><body>\n<h1>" + InHtml(recording.source) +
+      "</h1>\n<p>" + InHtml(DescribeProgram(recording)) + ".</p>\n";
   page += fmt::format("<p>The device is busy {} of {}.</p>\n", FormatPercent(report.use.busy()),
                       FormatDuration(report.use.span_ns));
   if (recording.form == trace::Form::kDurations) {
@@ -128,7 +128,7 @@ std::string ToPage(const ShowReport& report) {
   if (!recording.notes.empty()) page += "<h2>What was not used, or assumed</h2>\n<ul>\n";
   for (const trace::Note& note : recording.notes) {
     page += fmt::format("<li>{}: {} {}</li>\n", note.left_out ? "Not used" : "Assumed", note.count,
-                        Escaped(note.what));
+                        InHtml(note.what));
   }
   if (!recording.notes.empty()) page += "</ul>\n";
   return page + "</body></html>\n";

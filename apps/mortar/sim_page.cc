@@ -30,11 +30,11 @@ std::string Escape(const std::string& text) {
   return out;
 }
 
-std::string Cell(double value) {
+std::string DataCell(double value) {
   return "<td>" + (std::isfinite(value) ? fmt::format("{:.3f}", value) : std::string("–")) + "</td>";
 }
 
-constexpr char kStyle[] =
+constexpr char kSimStyle[] =
     "body{font:14px/1.5 system-ui,sans-serif;margin:2em auto;max-width:1200px;color:#222;padding:0 1em}"
     "table{border-collapse:collapse;font-variant-numeric:tabular-nums}td,th{padding:.2em "
     ".7em;text-align:right;"
@@ -152,7 +152,7 @@ std::string PageData::Table() const {
                         sim::PolicyName(row.policy), row.requests);
     for (const double value : {row.mean_x, row.p50_x, row.p99_x, row.max_x, row.filler_vs_alone,
                                row.filler_vs_gap, row.filler_vs_slack, row.fluid, row.device_busy}) {
-      html += Cell(value);
+      html += DataCell(value);
     }
     html += "</tr>\n";
   }
@@ -162,7 +162,7 @@ std::string PageData::Table() const {
 std::string PageData::Html() const {
   std::string html =
       "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>mortar sim</title><style>";
-  html += kStyle;
+  html += kSimStyle;
   html += "</style><h1>Programs that share a device</h1><p class=\"note\">";
   html += kNotValidated;
   html +=

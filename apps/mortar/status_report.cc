@@ -11,8 +11,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr char kAbsent[] = "-";
-
 double Ms(std::uint64_t ns) { return static_cast<double>(ns) / 1e6; }
 double Share(std::int32_t ppm) { return ppm / 1e6; }
 

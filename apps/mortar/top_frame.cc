@@ -11,7 +11,6 @@
 namespace mortar::cli {
 namespace {
 
-constexpr char kAbsent[] = "-";
 constexpr int kBusyCells = 20;
 constexpr int kHarmCells = 8;
 constexpr double kNearLimit = 0.8;  // chosen: from here on harm is shown as near its limit

@@ -13,8 +13,6 @@
 namespace mortar::tests {
 namespace {
 
-std::string FolderOf(const char* path) { return std::filesystem::path(path).parent_path().string(); }
-
 class CudaMemoryTest : public testing::Test {
  protected:
   std::vector<std::string> Run(bool scheduled, const std::string& limit) {

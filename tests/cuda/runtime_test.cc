@@ -21,8 +21,6 @@ namespace {
 #define RUNTIME_NVCC ""
 #endif
 
-std::string FolderOf(const char* path) { return std::filesystem::path(path).parent_path().string(); }
-
 // One by any compiler, the others by nvcc where there is one (runtime/NAME.cu).
 struct RuntimeProgram {
   const char* name;

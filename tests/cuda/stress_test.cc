@@ -16,8 +16,6 @@
 namespace mortar::tests {
 namespace {
 
-std::string FolderOf(const char* path) { return std::filesystem::path(path).parent_path().string(); }
-
 class CudaStressTest : public testing::TestWithParam<model::PolicyId> {
  protected:
   void SetUp() override {

@@ -12,6 +12,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <ctime>
+#include <filesystem>
 #include <map>
 #include <string>
 #include <utility>
@@ -24,6 +25,8 @@ namespace mortar::tests {
 
 // Long enough for a machine under any load; a program that takes longer hangs.
 inline constexpr std::int64_t kPatienceNs = 30'000'000'000;
+
+inline std::string FolderOf(const char* path) { return std::filesystem::path(path).parent_path().string(); }
 
 // A child program: started at once, killed at the end. Its standard input stays open until CloseInput.
 class Program {

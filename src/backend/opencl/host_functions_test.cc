@@ -14,14 +14,14 @@ struct Arguments {
   cl_mem object;
   double more;
 };
-struct Seen {
+struct Told {
   bool in_callback = false;
   int number = 0;
   cl_mem object = nullptr;
   double more = 0;
   std::uintptr_t at = 1;
 };
-constinit Seen seen = {};
+constinit Told seen = {};
 
 void CL_CALLBACK Native(void* arguments) {
   const auto* given = static_cast<Arguments*>(arguments);
