@@ -179,6 +179,11 @@ Admission Gate::Admit(Watch* watch, LaneWriter* lane, const Want& want, Shared* 
       return admission;
     }
     if (admission.held_for == policy::Reason::kNobodyAbove) admission.held_for = verdict.reason;
+    if (verdict.forgiven_ns != 0) {
+      served -= verdict.forgiven_ns;
+      admission.forgiven_ns += verdict.forgiven_ns;
+      board_.slot(slot_).counters.served_ns.store(served, kRelaxed);
+    }
     lane->PublishPending(policy::Length(ask), verdict.wake_at_ns);
     host_.Sleep(watch->version, verdict.wake_at_ns);
     now = host_.NowNs();

@@ -19,12 +19,13 @@
 namespace mortar::client {
 
 struct Admission {
-  std::int64_t at_ns = 0;      // board time of the admission
-  std::int64_t until_ns = 0;   // when the submit will have run, as predicted
-  std::int64_t held_ns = 0;    // time spent at the gate
-  std::int64_t behind_ns = 0;  // how long the device has others' work in front of it, as predicted
-  bool fill = false;           // admitted while a higher client was active
-  bool floor = false;          // … by its floor, and not because it fitted
+  std::int64_t at_ns = 0;         // board time of the admission
+  std::int64_t until_ns = 0;      // when the submit will have run, as predicted
+  std::int64_t held_ns = 0;       // time spent at the gate
+  std::int64_t behind_ns = 0;     // how long the device has others' work in front of it, as predicted
+  bool fill = false;              // admitted while a higher client was active
+  bool floor = false;             // … by its floor, and not because it fitted
+  std::uint64_t forgiven_ns = 0;  // of served_ns, which the slot's already is less
   std::uint32_t claims_lost = 0;
   policy::Reason held_for = policy::Reason::kNobodyAbove;  // of the first refusal
 };

@@ -115,6 +115,7 @@ class Client : public Gate::Host {
   void RunKernel(std::int64_t length_ns, bool wait = true) {
     LaneWriter lane = peer_.writer();
     const Admission admission = gate_->Admit(&watch_, &lane, {length_ns}, &shared_);
+    longest_held = std::max(longest_held, admission.held_ns);
     const std::uint64_t weight = peer_.slot().weight_permille.load();
     peer_.slot().counters.served_ns.fetch_add(static_cast<std::uint64_t>(length_ns) * 1000 / weight);
     const std::int64_t end = Execute(length_ns);
@@ -148,6 +149,7 @@ class Client : public Gate::Host {
   int fills = 0;
   int floors = 0;
   std::int64_t last_end = 0;
+  std::int64_t longest_held = 0;
 
  private:
   std::int64_t Execute(std::int64_t length_ns) {
@@ -346,6 +348,29 @@ TEST_F(GateWorldTest, TwoFillersShareTheGaps) {
   EXPECT_LE(worst, 0);
   EXPECT_GE(clients[1]->fills, 1000);
   EXPECT_GE(clients[2]->fills, 1000);
+}
+
+// One's kernels fit into the gaps, the other's never do. Once the holder is gone they take turns, and the one
+// does not stand still until the other has made up for seconds.
+TEST_F(GateWorldTest, WhatAnEqualMissedInGapsIsMadeUpForInAFewTurns) {
+  Add(0);
+  Client& fits = Add(5);
+  Client& never = Add(5);
+  const std::int64_t gone = kStart + 1'370 * kMs;
+  std::int64_t device_when_gone = 0;
+  Run({[&](Client& holder) {
+         for (int i = 0; i < 2000; ++i) holder.RunAsHolder(185 * kUs, 500 * kUs);
+       },
+       [&](Client& client) {
+         while (client.world().now() < gone - 20 * kMs) client.RunKernel(100 * kUs);
+         client.longest_held = 0;
+         device_when_gone = client.device_ns - never.device_ns;
+         while (client.world().now() < gone + 1'000 * kMs) client.RunKernel(100 * kUs);
+       },
+       Backlogged(700 * kUs, 2'370 * kMs, /*wait=*/false)});
+  EXPECT_GT(device_when_gone, 100 * kMs);
+  EXPECT_LE(fits.longest_held, 25 * kMs) << "ten turns of 2 ms, and a kernel";
+  EXPECT_GT(never.device_ns, 400 * kMs);
 }
 
 // A holder that is never idle; kernels of 10 ms find no gap. --min-share is their share all the same.

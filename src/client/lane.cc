@@ -150,6 +150,7 @@ Ticket Lane::Submit(const Launch& launch) {
   const Admission admission =
       gate_.Admit(&watch_, &writer_, {length, launch.copies, launch.stream}, &session_.shared());
   if (watch_.version != version) Refresh();  // the gate has seen news, of which there is more to know
+  session_.ForgiveServed(admission.forgiven_ns);
   session_.AddServed(static_cast<std::uint64_t>(length));
   pending_.claims_lost += admission.claims_lost;
   if (admission.held_for != policy::Reason::kNobodyAbove) {

@@ -130,6 +130,11 @@ void Session::AddServed(std::uint64_t device_ns) {
   PublishServed();
 }
 
+void Session::ForgiveServed(std::uint64_t ns) {
+  std::uint64_t old = served_.load(kRelaxed);
+  while (ns != 0 && !served_.compare_exchange_weak(old, old - std::min(old, ns), kRelaxed)) continue;
+}
+
 void Session::CatchUpTurns() {
   // Equals that are at it now set the pace.
   const std::uint32_t priority = slot().priority.load(kRelaxed);

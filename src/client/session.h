@@ -58,6 +58,7 @@ class Session {
   // After a rest: a client does not save up turns while it has nothing to submit.
   void CatchUpTurns();
   // The board's copy is for others to read: whatever became of it, it is put right.
+  void ForgiveServed(std::uint64_t ns);
   void PublishServed() { slot().counters.served_ns.store(served_.load(std::memory_order_relaxed)); }
   void Leave();
 

@@ -40,6 +40,7 @@ namespace {
 Verdict DecideBy(const Entry& entry, const View& view, const Ask& ask, std::int64_t bound) {
   Verdict verdict;
   std::int64_t wake_at = 0;
+  std::uint64_t forgiven = 0;
   if (AnyAbove(view, ask)) {
     verdict = entry.below(view, ask);
     if (verdict.action == Action::kWait && entry.floors) verdict = OrFloor(view, ask, verdict);
@@ -47,8 +48,8 @@ Verdict DecideBy(const Entry& entry, const View& view, const Ask& ask, std::int6
     verdict = DecideShare(view, ask);
   } else if (!WithinBound(view, ask, bound)) {
     verdict = {Action::kWait, Reason::kInFlight, 0, WithinBoundAt(view, ask, bound)};
-  } else if (EqualsTurn(view, ask, entry.turn_quanta * view.settings.quantum_ns, &wake_at)) {
-    verdict = {Action::kWait, Reason::kEqualsTurn, 0, wake_at};
+  } else if (EqualsTurn(view, ask, entry.turn_quanta * view.settings.quantum_ns, &wake_at, &forgiven)) {
+    verdict = {Action::kWait, Reason::kEqualsTurn, 0, wake_at, 0, forgiven};
   } else {
     verdict = {Action::kGo, Reason::kNobodyAbove, EarliestStart(view, ask) + Length(ask), 0};
   }

@@ -241,7 +241,8 @@ bool BetterPlacedWaits(const View& view, const Ask& ask, const Chance& chance) {
   return false;
 }
 
-bool EqualsTurn(const View& view, const Ask& ask, std::int64_t quantum_ns, std::int64_t* wake_at_ns) {
+bool EqualsTurn(const View& view, const Ask& ask, std::int64_t quantum_ns, std::int64_t* wake_at_ns,
+                std::uint64_t* forgiven_ns) {
   if (ask.waiting_since_ns != 0 && view.now_ns - ask.waiting_since_ns > kLongestTurnNs) return false;
   for (int i = 0; i < view.count; ++i) {
     const Peer& peer = view.peers[static_cast<std::size_t>(i)];
@@ -250,7 +251,10 @@ bool EqualsTurn(const View& view, const Ask& ask, std::int64_t quantum_ns, std::
     const bool on_device = peer.busy_until_ns > view.now_ns;
     if (!waits && !on_device) continue;
     if (ask.served_ns <= peer.served_ns + static_cast<std::uint64_t>(quantum_ns)) continue;
-    if (ask.served_ns - peer.served_ns > kLargestDebtNs) continue;
+    const std::uint64_t ahead = ask.served_ns - peer.served_ns;
+    if (ahead > kLargestDebtNs) continue;
+    const auto owed = static_cast<std::uint64_t>(kMostTurnsOwed * quantum_ns);
+    *forgiven_ns = ahead > owed ? ahead - owed : 0;
     *wake_at_ns = std::clamp(peer.busy_until_ns, view.now_ns + kPollNs, view.now_ns + quantum_ns);
     return true;
   }

@@ -13,6 +13,7 @@ inline constexpr std::int64_t kPollNs = 20'000;
 // Chosen: an equal that has had this much more device time than another did not get it by taking turns: one
 // of the numbers is wrong (the board's content is untrusted), and nobody waits because of it.
 inline constexpr std::uint64_t kLargestDebtNs = 10'000'000'000;
+inline constexpr std::int64_t kMostTurnsOwed = 10;  // chosen
 // Chosen: and nobody waits longer than this for an equal's turn, whatever the numbers say.
 inline constexpr std::int64_t kLongestTurnNs = 1'000'000'000;
 
@@ -119,7 +120,11 @@ bool RunsBeside(const View& view, const Ask& ask);
 bool BetterPlacedWaits(const View& view, const Ask& ask, const Chance& chance);
 
 // Equals take turns by device time (deficit round robin): true if the asker has had `quantum` more than an
-// equal that has work waiting or on the device. *wake_at is then when to look again.
-bool EqualsTurn(const View& view, const Ask& ask, std::int64_t quantum_ns, std::int64_t* wake_at_ns);
+// equal that has work waiting or on the device. *wake_at is then when to look again. *forgiven_ns: how much
+// more the asker is ahead than kMostTurnsOwed turns: beside a client above, one equal's kernels may fit where
+// another's do not, and when that client is gone nobody is to stand still until the other has made up for all
+// of it.
+bool EqualsTurn(const View& view, const Ask& ask, std::int64_t quantum_ns, std::int64_t* wake_at_ns,
+                std::uint64_t* forgiven_ns);
 
 }  // namespace mortar::policy

@@ -184,13 +184,18 @@ TEST(RuleTest, EqualsTakeTurnsByDeviceTime) {
                    .served_ns = 10'000'000};
   Ask ask = Filler(144);
   std::int64_t wake_at = 0;
+  std::uint64_t forgiven = 0;
   ask.served_ns = 12'000'000;
-  EXPECT_FALSE(EqualsTurn(view, ask, 2'000'000, &wake_at));
+  EXPECT_FALSE(EqualsTurn(view, ask, 2'000'000, &wake_at, &forgiven));
   ask.served_ns = 12'000'001;
-  EXPECT_TRUE(EqualsTurn(view, ask, 2'000'000, &wake_at));
+  EXPECT_TRUE(EqualsTurn(view, ask, 2'000'000, &wake_at, &forgiven));
   EXPECT_GT(wake_at, kNow);
+  EXPECT_EQ(forgiven, 0U);
+  ask.served_ns = 37'000'000;
+  EXPECT_TRUE(EqualsTurn(view, ask, 2'000'000, &wake_at, &forgiven));
+  EXPECT_EQ(forgiven, 7'000'000U) << "what is beyond ten turns";
   view.peers[0].doing = Doing::kRunning;  // nothing waiting, nothing on the device: work goes on
-  EXPECT_FALSE(EqualsTurn(view, ask, 2'000'000, &wake_at));
+  EXPECT_FALSE(EqualsTurn(view, ask, 2'000'000, &wake_at, &forgiven));
 }
 
 TEST(RuleTest, NobodyWaitsForAnEqualsTurnForEver) {
@@ -201,9 +206,10 @@ TEST(RuleTest, NobodyWaitsForAnEqualsTurnForEver) {
   ask.served_ns = 9'000'000'000;  // 9 s more than the equal: taken for true
   ask.waiting_since_ns = kNow - kLongestTurnNs;
   std::int64_t wake_at = 0;
-  EXPECT_TRUE(EqualsTurn(view, ask, 2'000 * kUs, &wake_at));
+  std::uint64_t forgiven = 0;
+  EXPECT_TRUE(EqualsTurn(view, ask, 2'000 * kUs, &wake_at, &forgiven));
   ask.waiting_since_ns -= 1;
-  EXPECT_FALSE(EqualsTurn(view, ask, 2'000 * kUs, &wake_at));
+  EXPECT_FALSE(EqualsTurn(view, ask, 2'000 * kUs, &wake_at, &forgiven));
 }
 
 TEST(RuleTest, AFillStartsALeadAfterItsSubmit) {

@@ -238,6 +238,7 @@ class LanePredictor {
   std::int64_t arrival_ns_ = 0;  // the longest of late
   std::int64_t arrived_ = 0;     // by then the newest submit is in the device's queue
   Recent leads_;
+  Recent loose_leads_;  // as LessLead sees them
   std::uint32_t chain_ = 0;
   std::int64_t wait_enter_ = 0;
   std::int64_t last_harm_ = 0;

@@ -57,6 +57,8 @@ TEST_F(LeadTest, IsLearnedFromLooseSamples) {
   for (int i = 0; i < 16; ++i) lane_.LessLead(*kernel_, (i % 4 == 0 ? 64 : 44) * kUs);
   EXPECT_EQ(lane_.lead_ns(), 4 * kUs);
   EXPECT_EQ(lane_.LessLead(*kernel_, 44 * kUs), 40 * kUs);
+  const Forecast f = lane_.OnSubmit({.kernel = kernel_, .now_ns = now_, .stream = 1});
+  EXPECT_LE(f.arrived_ns, now_ + 8 * kUs) << "nor does anybody wait for such a launch to arrive";
 }
 
 TEST_F(LeadTest, WhatTakesTooLongIsNoLead) {

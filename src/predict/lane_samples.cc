@@ -63,7 +63,11 @@ void LanePredictor::OnSampled(const Kernel& kernel, std::int64_t submitted, std:
 
 std::int64_t LanePredictor::LessLead(const Kernel& kernel, std::int64_t device_ns) {
   const std::int64_t usual = kernel.duration_ns.load(std::memory_order_relaxed);
-  if (KernelTable::KnownExactly(kernel) && device_ns >= usual) LearnLead(device_ns - usual, nullptr);
+  if (KernelTable::KnownExactly(kernel) && device_ns >= usual) {
+    loose_leads_.Add(device_ns - usual);
+    // Others' work delays some of them: also of the longest way to the device only the usual one is believed.
+    if (loose_leads_.count() >= Step::kReady) LearnLead(loose_leads_.Quantile(kLeadQuantile), nullptr);
+  }
   return std::max<std::int64_t>(1, device_ns - lead_ns_);
 }
 

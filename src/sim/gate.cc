@@ -118,6 +118,10 @@ void World::Refuse(ThreadData& t, const policy::Verdict& verdict, Ns now) {
   t.lane->used = true;
   if (!t.refused) t.refused_for = static_cast<std::uint32_t>(verdict.reason);
   t.refused = true;
+  if (verdict.forgiven_ns != 0) {
+    clients_[t.client].served -= verdict.forgiven_ns;
+    ++clients_[t.client].changes;
+  }
   news.doing = policy::Doing::kGated;
   news.pending_length_ns = t.ask.length_ns > 0 ? t.ask.length_ns : t.ask.assumed_length_ns;
   t.waits_its_turn =
