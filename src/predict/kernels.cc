@@ -16,6 +16,8 @@ constexpr std::int64_t kSettleShare = 8;  // chosen: small changes count an eigh
 constexpr std::uint64_t kOftenUntil = 8;
 constexpr std::uint64_t kWarmUntil = 64;
 constexpr std::uint32_t kSplitNeeds = 24;  // samples before two modes are believed
+constexpr std::int64_t kLooseShare = 8;    // chosen: so much longer, or by kLooseNs, a loose sample may be
+constexpr std::int64_t kLooseNs = 1'000;   // chosen
 constexpr double kSplitRatio = 2.0;        // chosen: ninth against first decile
 
 }  // namespace
@@ -94,7 +96,8 @@ void KernelTable::AddSample(Kernel& kernel, std::int64_t device_ns, bool record,
     kernel.durations = {};
     kernel.recent = {};
   }
-  const bool counts = !loose || !exactly || device_ns < kernel.duration_ns.load(std::memory_order_relaxed);
+  const std::int64_t usual = kernel.duration_ns.load(std::memory_order_relaxed);
+  const bool counts = !loose || !exactly || device_ns <= usual + std::max(usual / kLooseShare, kLooseNs);
   if (counts) {
     kernel.durations.Add(device_ns);
     kernel.recent.Add(device_ns);
