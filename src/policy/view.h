@@ -115,8 +115,8 @@ struct Verdict {
   std::int64_t until_ns = 0;  // kGo and kFill: when it, and what it runs beside, will have run, as predicted
   std::int64_t wake_at_ns = 0;  // kWait
   std::int64_t end_ns = 0;      // kGo and kFill: when it will have run itself
-  std::uint64_t forgiven_ns =
-      0;  // kEqualsTurn: the asker's served_ns is to be so much less (rule.h, EqualsTurn)
+  // kEqualsTurn: the asker's served_ns is to be so much less (rule.h, EqualsTurn).
+  std::uint64_t forgiven_ns = 0;
 };
 
 }  // namespace mortar::policy

@@ -71,9 +71,9 @@ class KernelTable {
     return false;
   }
   // The device time of one launch, nanoseconds. Ignores what is negative or above one minute.
-  // `loose`: something else may be in it (what lies between a launch and its start on an idle device, a switch
-  // of contexts), so that it counts only where hardly any others come, or where it is hardly longer than they
-  // are.
+  // `loose`: something else may be in it (what lies between a launch and its start on an idle device, a
+  // switch of contexts), so that it counts only where hardly any others come, or where it is hardly longer
+  // than they are.
   void AddSample(Kernel& kernel, std::int64_t device_ns, bool record, bool loose = false);
   static bool KnownExactly(const Kernel& kernel) {
     return kernel.exact.load(std::memory_order_relaxed) >= kExactNeeds;
