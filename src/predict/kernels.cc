@@ -16,7 +16,7 @@ constexpr std::int64_t kSettleShare = 8;  // chosen: small changes count an eigh
 constexpr std::uint64_t kOftenUntil = 8;
 constexpr std::uint64_t kWarmUntil = 64;
 constexpr std::uint32_t kSplitNeeds = 24;  // samples before two modes are believed
-constexpr std::int64_t kLooseShare = 8;    // chosen: so much longer, or by kLooseNs, a loose sample may be
+constexpr std::int64_t kLooseShare = 32;   // chosen: so much longer, or by kLooseNs, a loose sample may be
 constexpr std::int64_t kLooseNs = 1'000;   // chosen
 constexpr double kSplitRatio = 2.0;        // chosen: ninth against first decile
 
