@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/html.h"
 #include "mortar/output.h"
 
 namespace mortar::cli {
@@ -22,25 +23,8 @@ th{font-weight:600;border-bottom:1px solid #bbb}svg{width:100%;height:auto;backg
 </style>)";
 
 std::string InHtml(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '&':
-        out += "&amp;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += static_cast<unsigned char>(c) < 0x20 ? '?' : c;
-    }
-  }
+  std::string out = base::EscapeHtml(text);
+  for (char& c : out) c = static_cast<unsigned char>(c) < 0x20 ? '?' : c;
   return out;
 }
 

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <map>
 
+#include "base/html.h"
 #include "mortar/sim_report.h"
 
 namespace mortar::cli {
@@ -17,18 +18,6 @@ constexpr std::size_t kMostSlices = 4000;
 constexpr double kWidth = 960;
 const char* const kColours[] = {"#1b6ca8", "#c8553d", "#2e8b57", "#8a5a9e", "#b8860b",
                                 "#4a4a4a", "#d0709a", "#3aa6a6", "#7a9e3a", "#a04040"};
-
-std::string Escape(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    out += c == '<'   ? "&lt;"
-           : c == '>' ? "&gt;"
-           : c == '&' ? "&amp;"
-           : c == '"' ? "&quot;"
-                      : std::string(1, c);
-  }
-  return out;
-}
 
 std::string DataCell(double value) {
   return "<td>" + (std::isfinite(value) ? fmt::format("{:.3f}", value) : std::string("–")) + "</td>";
@@ -147,8 +136,8 @@ std::string PageData::Table() const {
       "<th>/ gap<th>/ slack<th>fluid<th>busy</tr>\n";
   for (const Entry& entry : entries_) {
     const sim::Row& row = entry.row;
-    html += fmt::format("<tr><td>{}{}</td><td>{}</td><td>{}</td><td>{}</td>", Escape(row.holder),
-                        entry.bound.empty() ? "" : " (" + entry.bound + ")", Escape(row.filler),
+    html += fmt::format("<tr><td>{}{}</td><td>{}</td><td>{}</td><td>{}</td>", base::EscapeHtml(row.holder),
+                        entry.bound.empty() ? "" : " (" + entry.bound + ")", base::EscapeHtml(row.filler),
                         sim::PolicyName(row.policy), row.requests);
     for (const double value : {row.mean_x, row.p50_x, row.p99_x, row.max_x, row.filler_vs_alone,
                                row.filler_vs_gap, row.filler_vs_slack, row.fluid, row.device_busy}) {
@@ -174,7 +163,8 @@ std::string PageData::Html() const {
   for (const Entry& entry : entries_) {
     const std::string pair = entry.row.holder + "\n" + entry.row.filler;
     if (!seen.emplace(pair, true).second) continue;
-    html += "<h2>" + Escape(entry.row.holder) + ", filled by " + Escape(entry.row.filler) + "</h2>\n";
+    html += "<h2>" + base::EscapeHtml(entry.row.holder) + ", filled by " +
+            base::EscapeHtml(entry.row.filler) + "</h2>\n";
     const std::string distribution = Distribution(entry.row.holder, entry.row.filler);
     if (!distribution.empty())
       html += "<h3>Request times: share of requests done within</h3>\n" + distribution;

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/hash.h"
 #include "base/log.h"
 #include "client/memory.h"
 #include "client/options.h"

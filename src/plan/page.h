@@ -3,32 +3,7 @@
 // Pure; any thread. Included by report.cc and plan_page.cc alone.
 #pragma once
 
-#include <string>
-
 namespace mortar::plan {
-
-inline std::string Escape(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '&':
-        out += "&amp;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
 
 inline constexpr char kStyle[] =
     "<style>body{font:15px/1.45 system-ui,sans-serif;margin:2em auto;max-width:70em;padding:0 1em;color:#222}"

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/html.h"
 #include "plan/page.h"
 #include "plan/report.h"
 
@@ -72,7 +73,7 @@ class Chart {
     for (const Dot& dot : dots) {
       svg += fmt::format("<circle cx={:.1f} cy={:.1f} r={} fill={}{}><title>{}</title></circle>",
                          X(dot.power), Y(dot.value), dot.chosen ? 8 : 4.5, dot.colour,
-                         dot.chosen ? " stroke=#222 stroke-width=2" : "", Escape(dot.verdict));
+                         dot.chosen ? " stroke=#222 stroke-width=2" : "", base::EscapeHtml(dot.verdict));
     }
     return svg + fmt::format(
                      "<text x={} y={} text-anchor=middle>power, W (budget dashed)</text><text x={} "
@@ -109,9 +110,9 @@ std::string Rows(const Space& space, const std::vector<Dot>& dots, const char* v
     const Dot& dot = dots[i];
     html += fmt::format("<tr{}><td>{}<td class=l>{}<td>{}<td>{:.3f}<td>{:.2f}<td class=l style=color:{}>{}",
                         dot.chosen ? " style=font-weight:bold" : "", i + 1,
-                        Escape(ModeText(space.table(), dot.probe->choice.mode)),
+                        base::EscapeHtml(ModeText(space.table(), dot.probe->choice.mode)),
                         space.batches()[static_cast<std::size_t>(dot.probe->choice.batch)], dot.value,
-                        dot.power, dot.colour, Escape(dot.verdict));
+                        dot.power, dot.colour, base::EscapeHtml(dot.verdict));
   }
   return html + "</table>\n";
 }
@@ -149,10 +150,11 @@ std::string PlanHtml(const Space& space, const Query& query, const Plan& plan,
   }
   const char* name = ValueName(terms.problem);
   const std::string title =
-      fmt::format("Plan: {} on {}", ProblemName(query.problem), Escape(space.table().device));
+      fmt::format("Plan: {} on {}", ProblemName(query.problem), base::EscapeHtml(space.table().device));
   const std::string chosen =
-      plan.feasible ? fmt::format("{}, batch {}", Escape(ModeText(space.table(), plan.mode)), plan.batch)
-                    : "no plan";
+      plan.feasible
+          ? fmt::format("{}, batch {}", base::EscapeHtml(ModeText(space.table(), plan.mode)), plan.batch)
+          : "no plan";
   return fmt::format(
              "<!doctype html><meta charset=utf-8><title>{}</title>{}<h1>{}</h1><p>{} points measured; "
              "chosen: "

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/html.h"
 #include "plan/page.h"
 
 namespace mortar::plan {
@@ -87,7 +88,7 @@ std::string EvaluationHtml(const Evaluation& evaluation) {
       "breaks nothing. All of it is replayed tables; no measured one tests the choice of a batch under a "
       "latency "
       "budget.</p>",
-      Escape(evaluation.suite), kStyle, evaluation.configurations);
+      base::EscapeHtml(evaluation.suite), kStyle, evaluation.configurations);
   std::string set;
   for (const EvaluationRow* row : MeasuredFirst(evaluation)) {
     if (row->set != set) {
@@ -97,14 +98,14 @@ std::string EvaluationHtml(const Evaluation& evaluation) {
           "<h2{}>{}</h2><table><tr><th>strategy<th>solved<th><th>violating<th>loss "
           "median<th>mean<th>p95<th>points"
           "<th>profiling<th>mode switches",
-          row->measured ? "" : " class=s", Escape(SetTitle(*row)));
+          row->measured ? "" : " class=s", base::EscapeHtml(SetTitle(*row)));
     }
     const Tally& tally = row->tally;
     html += fmt::format(
         "<tr><td>{}<td>{:.2f} %<td><svg width=100 height=10><rect class=bar height=10 "
         "width={:.0f}></rect></svg>"
         "<td>{:.2f} %<td>{:.2f} %<td>{:.2f} %<td>{:.2f} %<td>{:.1f}<td>{:.1f} s<td>{:.1f}",
-        Escape(row->strategy), 100 * tally.solved(), 100 * tally.solved(), 100 * tally.violating(),
+        base::EscapeHtml(row->strategy), 100 * tally.solved(), 100 * tally.solved(), 100 * tally.violating(),
         100 * tally.LossQuantile(0.5), 100 * tally.LossMean(), 100 * tally.LossQuantile(0.95),
         tally.PointsMean(), tally.SecondsMean(), tally.SwitchesMean());
   }
